@@ -1,0 +1,1 @@
+"""How it travels: one adapter per file."""

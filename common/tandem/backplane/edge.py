@@ -1,0 +1,70 @@
+"""What a function is wired to: one set of adapters per process and event loop, made on first use."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+
+from tandem.backplane.match_store import MatchStore
+from tandem.backplane.model_cards import ModelCatalog
+from tandem.backplane.publisher import Publisher
+from tandem.backplane.replies import Replies
+from tandem.backplane.settings import Settings, settings
+from tandem.backplane.store import asynchronous_client
+from tandem.backplane.task_store import TaskStore
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The adapters of one event loop; `close` ends what they own."""
+
+    settings: Settings
+    client: redis.asyncio.Redis
+    tasks: TaskStore
+    matches: MatchStore
+    catalog: ModelCatalog
+    publisher: Publisher
+    replies: Replies
+
+    async def close(self) -> None:
+        """Stop waiting and publishing, and close every connection."""
+        await self.replies.close()
+        await asyncio.to_thread(self.publisher.close)
+        await self.client.aclose()
+
+
+def wire(given: Settings) -> Edge:
+    """Adapters for the running event loop; the caller closes them."""
+    client = asynchronous_client(given.redis_url)
+    tasks = TaskStore(client, given)
+    return Edge(
+        settings=given,
+        client=client,
+        tasks=tasks,
+        matches=MatchStore(client),
+        catalog=ModelCatalog(client),
+        publisher=Publisher(given),
+        replies=Replies(client, tasks),
+    )
+
+
+_edges: "WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, Edge]]" = WeakKeyDictionary()
+
+
+def edge() -> Edge:
+    """The adapters of the running event loop in this process (a forked child gets its own)."""
+    loop = asyncio.get_running_loop()
+    known = _edges.get(loop)
+    if known is None or known[0] != os.getpid():
+        known = (os.getpid(), wire(settings()))
+        _edges[loop] = known
+    return known[1]
+
+
+async def close_edge() -> None:
+    """Close the adapters of the running event loop, if there are any."""
+    known = _edges.pop(asyncio.get_running_loop(), None)
+    if known is not None:
+        await known[1].close()

@@ -1,0 +1,114 @@
+"""Which models are served, and by which live workers: cards and heartbeats in Redis.
+
+A worker writes its cards once loaded and its heartbeat every few seconds; the functions validate against
+the card and know from the heartbeat whether anybody would answer. Neither side needs MLflow for it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import redis
+import redis.asyncio
+
+from tandem.backplane.errors import ModelNotFound, WorkersUnavailable
+from tandem.backplane.store import store_errors
+from tandem.schemas.model_card import ModelCard, WorkerHeartbeat
+
+CARDS = "tandem:cards"
+WORKERS = "tandem:workers"
+TTL_SECONDS = 7 * 24 * 3600
+HEARTBEAT_SECONDS = 3
+ALIVE_SECONDS = 12
+"""A worker that has not been heard of for this long counts as gone."""
+FORGET_SECONDS = 3600
+REFRESH_SECONDS = 1.0
+"""How old what a function knows of models and workers may be."""
+
+
+def card_field(model_name: str, alias: str) -> str:
+    """The field of a model at an alias."""
+    return f"{model_name}@{alias}"
+
+
+def publish_cards(client: redis.Redis, cards: Sequence[ModelCard]) -> None:
+    """Write the cards of the models a worker has loaded."""
+    with store_errors():
+        pipeline = client.pipeline(transaction=True)
+        for card in cards:
+            pipeline.hset(CARDS, card_field(card.model_name, card.alias), card.model_dump_json())
+        pipeline.expire(CARDS, TTL_SECONDS)
+        pipeline.execute()
+
+
+def publish_heartbeat(client: redis.Redis, heartbeat: WorkerHeartbeat) -> None:
+    """Say that a worker lives, and drop those not heard of for an hour."""
+    with store_errors():
+        known = client.hgetall(WORKERS)
+        oldest = heartbeat.seen_ms - FORGET_SECONDS * 1000
+        lost = [
+            node for node, text in known.items() if WorkerHeartbeat.model_validate_json(text).seen_ms < oldest
+        ]
+        pipeline = client.pipeline(transaction=True)
+        if lost:
+            pipeline.hdel(WORKERS, *lost)
+        pipeline.hset(WORKERS, heartbeat.node, heartbeat.model_dump_json())
+        pipeline.expire(WORKERS, TTL_SECONDS)
+        pipeline.expire(CARDS, TTL_SECONDS)
+        pipeline.execute()
+
+
+def withdraw_heartbeat(client: redis.Redis, node: str) -> None:
+    """Say that a worker is going, so that nobody counts on it."""
+    with store_errors():
+        client.hdel(WORKERS, node)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Cards and live workers at one moment."""
+
+    cards: dict[str, ModelCard]
+    workers: tuple[WorkerHeartbeat, ...]
+
+    def card(self, model_name: str, alias: str) -> ModelCard:
+        """The card of a model at an alias; raises ModelNotFound."""
+        try:
+            return self.cards[card_field(model_name, alias)]
+        except KeyError:
+            raise ModelNotFound(
+                f"No worker has loaded a model of this name at the alias {alias!r}."
+            ) from None
+
+    def require_worker(self, model_name: str, alias: str) -> None:
+        """Raise WorkersUnavailable unless a live worker has the model loaded."""
+        if not any(card_field(model_name, alias) in worker.models for worker in self.workers):
+            raise WorkersUnavailable("No live worker has this model loaded.")
+
+
+class ModelCatalog:
+    """What the functions know of models and workers, read again when older than a second."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client = client
+        self._catalog = Catalog({}, ())
+        self._read_at = -1e9
+
+    async def read(self) -> Catalog:
+        """The catalog, at most a second old. Raises StoreUnavailable."""
+        now = time.time()  # and not a monotonic clock, which may stand still in a frozen function
+        if not 0 <= now - self._read_at < REFRESH_SECONDS:
+            with store_errors():
+                pipeline = self._client.pipeline(transaction=False)
+                pipeline.hgetall(CARDS)
+                pipeline.hgetall(WORKERS)
+                pipeline.time()
+                cards, workers, clock = await pipeline.execute()
+            alive_since = (clock[0] - ALIVE_SECONDS) * 1000
+            heartbeats = [WorkerHeartbeat.model_validate_json(text) for text in workers.values()]
+            self._catalog = Catalog(
+                {name.decode(): ModelCard.model_validate_json(text) for name, text in cards.items()},
+                tuple(beat for beat in heartbeats if beat.seen_ms >= alive_since),
+            )
+            self._read_at = now
+        return self._catalog

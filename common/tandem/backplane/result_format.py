@@ -1,0 +1,62 @@
+"""A task's end, as Celery's Redis result backend writes it, so that `AsyncResult(id).get()` reads it.
+
+The answer stands last in the document, as the worker wrote it, so that the edge passes its bytes on
+without reading them. Format: celery/backends/base.py `_get_result_meta` (Celery 5.7).
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from tandem.backplane.errors import TandemError, problem_of
+
+_RESULT = b', "result": '
+
+
+def _head(task_id: str, status: str) -> bytes:
+    done = datetime.now(UTC).isoformat()
+    return json.dumps(
+        {"task_id": task_id, "status": status, "date_done": done, "traceback": None, "children": []}
+    ).encode()
+
+
+def success_meta(task_id: str, result_json: bytes) -> bytes:
+    """Document of a task that ended well; `result_json` is the answer, already JSON."""
+    return b"".join((_head(task_id, "SUCCESS")[:-1], _RESULT, result_json, b"}"))
+
+
+def failure_meta(task_id: str, error: TandemError) -> bytes:
+    """Document of a task that failed: Celery's exception form, and the problem object beside it."""
+    document = json.loads(_head(task_id, "FAILURE"))
+    document["problem"] = problem_of(error)
+    document["result"] = {
+        "exc_type": type(error).__name__,
+        "exc_message": [error.detail],
+        "exc_module": type(error).__module__,
+    }
+    return json.dumps(document).encode()
+
+
+def succeeded(meta: bytes) -> bool:
+    """Whether this is the document of a success, told from its fixed place without parsing."""
+    return b'"status": "SUCCESS"' in meta[:128]
+
+
+def result_json_of(meta: bytes) -> bytes:
+    """The answer's own bytes, out of a document that `success_meta` wrote."""
+    return meta[meta.index(_RESULT) + len(_RESULT) : -1]
+
+
+def problem_of_meta(meta: bytes) -> dict[str, Any]:
+    """The problem object out of a document that `failure_meta` wrote (or of a revocation)."""
+    document = json.loads(meta)
+    problem = document.get("problem")
+    if isinstance(problem, dict):
+        return problem
+    reason = document.get("result", {}).get("exc_message", ["unknown"])[0]
+    return {
+        "type": "/problems/task-revoked",
+        "title": "The task ended early",
+        "status": 409,
+        "detail": reason,
+    }

@@ -1,0 +1,85 @@
+"""Every setting, read once from the environment: one name, one type, one default, one place.
+
+A plain pydantic model and not pydantic-settings, which would add to the cold start of every function.
+"""
+
+import os
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tandem.backplane.errors import SettingsError
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseModel):
+    """The settings of one process; field names are the environment's names in lower case."""
+
+    model_config = ConfigDict(frozen=True)
+
+    broker_url: str = Field("amqp://guest:guest@127.0.0.1:5672//", min_length=1)
+    """RabbitMQ (`amqp://`, `amqps://`) or Redis (`redis://`, `rediss://`)."""
+    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://")
+    """Task records, results, matches and model cards."""
+    mlflow_tracking_uri: str = ""
+    """The registry; needed by the worker and the models, never by a function."""
+    served_models: str = ""
+    """Comma-separated `name` or `name@alias`; empty: every registered model that has the alias."""
+    model_alias: str = Field("champion", pattern=r"^[\w.-]{1,64}$")
+    match_model: str = Field("match-outcome", pattern=r"^[\w.-]{1,128}$")
+    as_of: date | None = None
+    """The day that "upcoming" and the age of features count from; unset: today in UTC."""
+    max_feature_age_days: int = Field(120, ge=0)
+    sync_timeout_seconds: Seconds = 30.0
+    """How long a synchronous caller waits before a 504; 26 behind API Gateway, whose own limit is 30."""
+    max_body_bytes: int = Field(5_000_000, ge=1_000)
+    default_expires_seconds: int = Field(86_400, ge=1, le=604_800)
+    result_ttl_seconds: int = Field(86_400, ge=60)
+    gone_ttl_seconds: int = Field(604_800, ge=60)
+    task_time_limit_seconds: Seconds = 60.0
+    max_attempts: int = Field(3, ge=1, le=20)
+    queue_max_length: int = Field(100_000, ge=1)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, value: str) -> str:
+        if not value.startswith(("amqp://", "amqps://", "redis://", "rediss://")):
+            raise ValueError("must begin with amqp://, amqps://, redis:// or rediss://")
+        return value
+
+    @property
+    def broker_is_redis(self) -> bool:
+        """Whether Redis is the broker too, which keeps weaker promises (docs/03-delivery.md)."""
+        return self.broker_url.startswith("redis")
+
+    @property
+    def today(self) -> date:
+        """The day that counts as today: `AS_OF`, or the date in UTC."""
+        return self.as_of or datetime.now(UTC).date()
+
+
+def read_settings(environ: dict[str, str]) -> Settings:
+    """Settings from `environ`; raises SettingsError naming every wrong variable, never its value."""
+    given = {name: environ[name.upper()] for name in Settings.model_fields if name.upper() in environ}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors(include_input=False)
+        )
+        raise SettingsError(f"wrong setting: {faults}") from None
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process."""
+    return read_settings(dict(os.environ))

@@ -1,0 +1,58 @@
+"""Connections to Redis: bounded waits, one retry, and one error for whatever goes wrong.
+
+Functions use the asynchronous client, the worker and the models the synchronous one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from tandem.backplane.errors import StoreUnavailable
+
+CONNECT_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
+POOL_CONNECTIONS = 32
+"""Connections a process opens at most; a caller that finds none free waits ANSWER_SECONDS, then 503."""
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+    }
+
+
+def synchronous_client(url: str) -> redis.Redis:
+    """A client for worker processes and command lines; the caller closes it."""
+    return redis.Redis.from_url(
+        url, **_options(), retry=Retry(ConstantBackoff(0.1), 1), max_connections=POOL_CONNECTIONS
+    )
+
+
+def asynchronous_client(url: str) -> redis.asyncio.Redis:
+    """A client for one event loop; the caller closes it."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        url,
+        **_options(),
+        retry=redis.asyncio.retry.Retry(ConstantBackoff(0.1), 1),
+        max_connections=POOL_CONNECTIONS,
+        timeout=ANSWER_SECONDS,
+    )
+    return redis.asyncio.Redis(connection_pool=pool)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn whatever Redis or its socket raises into StoreUnavailable."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(f"The store did not answer ({type(error).__name__}).") from error

@@ -1,0 +1,119 @@
+"""Body bytes to a JSON value, or a 400: RFC 8259 to the letter, and nothing that two readers could read in two ways.
+
+Python's scanner takes NaN, Infinity, duplicate keys, lone surrogates and 1e999; pydantic-core's takes most of
+them too. The worker, the store and the caller's own reader would each make something else of such a body, so it
+is refused here. The scan stays in C: the checks run on the bytes, and the exact ones only where a cheap pattern
+says that they could find something.
+"""
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from tandem.backplane.errors import InvalidJson
+
+MAX_DEPTH = 32
+"""Arrays and objects inside one another."""
+MAX_DIGITS = 309
+"""Digits of one integer: what the largest double has."""
+
+_BRACKETS = bytes.maketrans(b"[{]}", b"(())")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# A number of 200 digits, or with an exponent of three: only these can be over a bound.
+_EXTREME_NUMBER = re.compile(rb"[0-9][eE][+-]?[0-9]{3}|[0-9]{200}")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_WHITESPACE = " \t\n\r"
+
+
+def parse_strict(body: bytes) -> Any:
+    """The value of the JSON text `body`; raises InvalidJson naming the rule broken, never the text."""
+    _check_depth(body)
+    text = _text_of(body)
+    extreme = _EXTREME_NUMBER.search(body) is not None
+    try:
+        value = (_BOUNDED_NUMBERS if extreme else _PLAIN).decode(text)
+    except json.JSONDecodeError as error:
+        raise InvalidJson(f"{error.msg}, at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise InvalidJson(f"It is nested more than {MAX_DEPTH} deep.") from None
+    if _SURROGATE_ESCAPE.search(body) is not None:
+        _check_surrogates(value)
+    return value
+
+
+def _text_of(body: bytes) -> str:
+    if not body or body.isspace():
+        raise InvalidJson("The body is empty.")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidJson(f"It is not UTF-8, at byte {error.start}.") from None
+    if text.startswith("\ufeff"):
+        raise InvalidJson("It begins with a byte order mark.")
+    return text
+
+
+def _check_depth(body: bytes) -> None:
+    """Refuse nesting over the bound before the recursive scanner sees it.
+
+    Each pass over the brackets alone takes away the innermost pairs, so as many passes as the depth leave
+    nothing; brackets inside strings can spoil that, and only then are the strings cut out first.
+    """
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
+    if _pairs_left(body) and _pairs_left(_STRING.sub(b"", body)):
+        raise InvalidJson(f"It is nested more than {MAX_DEPTH} deep, or its brackets do not match.")
+
+
+def _pairs_left(body: bytes) -> bool:
+    brackets = body.translate(_BRACKETS, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            break
+        brackets = brackets.replace(b"()", b"")
+    return bool(brackets)
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise InvalidJson("An object has the same key twice.")
+    return made
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidJson(f"{name} is not a JSON number.")
+
+
+def _bounded_float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise InvalidJson("A number is too large for a double.")
+    if value == 0.0 and any(digit in "123456789" for digit in re.split("[eE]", digits)[0]):
+        raise InvalidJson("A number is too close to zero for a double.")
+    return value
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise InvalidJson(f"An integer has more than {MAX_DIGITS} digits.")
+    return int(digits)
+
+
+def _check_surrogates(value: Any) -> None:
+    """Refuse half a surrogate pair: no UTF-8 text, and so no answer or message, can hold one."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidJson("A string holds half of a surrogate pair.") from None
+
+
+_PLAIN = json.JSONDecoder(object_pairs_hook=_object_of, parse_constant=_refuse_constant)
+_BOUNDED_NUMBERS = json.JSONDecoder(
+    object_pairs_hook=_object_of,
+    parse_constant=_refuse_constant,
+    parse_float=_bounded_float,
+    parse_int=_bounded_int,
+)

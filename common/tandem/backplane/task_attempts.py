@@ -1,0 +1,132 @@
+"""The life of tasks, as a worker sees it: start an attempt, finish it, give it back.
+
+Several tasks go in one pipeline, so that a micro-batch costs two round trips and not two a task.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import redis
+from redis.exceptions import NoScriptError
+
+from tandem.backplane import task_scripts as scripts
+from tandem.backplane.errors import StoreUnavailable, TandemError, problem_of
+from tandem.backplane.result_format import failure_meta, success_meta
+from tandem.backplane.settings import Settings
+from tandem.backplane.store import store_errors
+from tandem.schemas.task import TaskState
+
+REPLY_TTL_MS = 60_000
+"""How long an answer stays for a caller that only waits: long enough to fetch it after a lost reply."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message as the lifecycle needs it."""
+
+    task_id: str
+    submitted_ms: int = 0
+    deadline_ms: int = 0
+    """When the waiting caller gives up; 0: nobody waits."""
+    accepted: bool = True
+    """Whether somebody was given the id; False for a caller that only waits for the answer."""
+    reply_to: str = ""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The right to run a task: the number is the fencing token."""
+
+    delivery: Delivery
+    number: int
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Why a delivery is not run: `done` (ended, canceled, expired), or its attempts are `spent`."""
+
+    delivery: Delivery
+    reason: Literal["done", "spent"]
+
+
+class TaskAttempts:
+    """Starts and ends attempts. Every method raises StoreUnavailable when Redis does not answer."""
+
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._ttls = (settings.result_ttl_seconds * 1000, settings.gone_ttl_seconds * 1000)
+
+    def start(self, deliveries: Sequence[Delivery]) -> list[Attempt | NotRun]:
+        """Take each task over, in order; a higher attempt number fences whoever held it before."""
+        expires_ms = self._settings.default_expires_seconds * 1000
+        calls = [
+            (
+                delivery.task_id,
+                (
+                    delivery.submitted_ms,
+                    delivery.deadline_ms,
+                    expires_ms,
+                    *self._ttls,
+                    self._settings.max_attempts,
+                    int(delivery.accepted),
+                ),
+            )
+            for delivery in deliveries
+        ]
+        outcomes: list[Attempt | NotRun] = []
+        for delivery, (word, number) in zip(deliveries, self._run(scripts.START, calls), strict=True):
+            if word == b"run":
+                outcomes.append(Attempt(delivery, int(number)))
+            else:
+                outcomes.append(NotRun(delivery, "spent" if word == b"spent" else "done"))
+        return outcomes
+
+    def finish(self, ended: Sequence[tuple[Attempt, bytes | TandemError]]) -> list[bool]:
+        """Store each answer (JSON bytes) or error and reply; False where a later attempt has taken over."""
+        calls = [
+            (attempt.delivery.task_id, self._ending(attempt.delivery, attempt.number, outcome))
+            for attempt, outcome in ended
+        ]
+        return [bool(reply) for reply in self._run(scripts.FINISH, calls)]
+
+    def fail(self, delivery: Delivery, error: TandemError) -> bool:
+        """End a task that no attempt holds (poison, undecodable, dead-lettered); False if it has ended."""
+        [reply] = self._run(scripts.FINISH, [(delivery.task_id, self._ending(delivery, 0, error))])
+        return bool(reply)
+
+    def give_back(self, attempts: Sequence[Attempt]) -> None:
+        """Mark tasks as waiting for their next attempt."""
+        self._run(scripts.RETRY, [(attempt.delivery.task_id, (attempt.number,)) for attempt in attempts])
+
+    def _ending(self, delivery: Delivery, number: int, outcome: bytes | TandemError) -> tuple[Any, ...]:
+        if isinstance(outcome, TandemError):
+            state, meta = TaskState.FAILURE, failure_meta(delivery.task_id, outcome)
+            problem = json.dumps(problem_of(outcome))
+        else:
+            state, meta, problem = TaskState.SUCCESS, success_meta(delivery.task_id, outcome), ""
+        return (number, state.value, meta, problem, *self._ttls, REPLY_TTL_MS, delivery.reply_to)
+
+    def _run(self, script: scripts.Script, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+        with store_errors():
+            replies = self._pipeline(script, calls)
+            if any(isinstance(reply, NoScriptError) for reply in replies):
+                self._client.script_load(script.text)
+                again = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+                for index, reply in zip(
+                    again, self._pipeline(script, [calls[index] for index in again]), strict=True
+                ):
+                    replies[index] = reply
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise StoreUnavailable(f"The store refused ({type(reply).__name__}).") from reply
+        return replies
+
+    def _pipeline(self, script: scripts.Script, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for task_id, args in calls:
+            keys = scripts.keys_of(task_id)
+            pipeline.evalsha(script.sha, len(keys), *keys, *args)
+        return pipeline.execute(raise_on_error=False)

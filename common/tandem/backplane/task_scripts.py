@@ -1,0 +1,225 @@
+"""The task lifecycle as Lua, run inside Redis: every transition is one atomic step by one clock.
+
+A record is the hash `tandem:task:{id}`:
+
+    s  state                  q  submitted, ms          x  expires, ms
+    b  started, ms            f  finished, ms           n  attempts, also the fencing token
+    e  error (problem JSON)   d, t  progress done, total
+    k  1: keep the result the full time (somebody was given the id)
+
+An attempt may finish only with the token it started with: a redelivery takes the task over with a higher
+token, and what the stale attempt brings is refused. The result itself stands under `celery-task-meta-{id}`
+in Celery's own JSON, so that a Celery client reads it too. `tandem:gone:{id}` outlives both and tells
+410 from 404. No key is without a TTL.
+"""
+
+from dataclasses import dataclass, field
+from hashlib import sha1
+
+
+def record_key(task_id: str) -> str:
+    """The key of a task's record."""
+    return f"tandem:task:{task_id}"
+
+
+def meta_key(task_id: str) -> str:
+    """The key, and the channel, of a task's result in Celery's own format."""
+    return f"celery-task-meta-{task_id}"
+
+
+def gone_key(task_id: str) -> str:
+    """The key that remembers for a while that the task has been."""
+    return f"tandem:gone:{task_id}"
+
+
+def keys_of(task_id: str) -> list[str]:
+    """The keys of one task, in the order every script expects."""
+    return [record_key(task_id), meta_key(task_id), gone_key(task_id)]
+
+
+@dataclass(frozen=True)
+class Script:
+    """A Lua script and its digest."""
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # SHA-1 is what EVALSHA asks for; nothing here depends on its strength.
+        object.__setattr__(self, "sha", sha1(self.text.encode(), usedforsecurity=False).hexdigest())
+
+
+_COMMON = """
+local record, meta, gone = KEYS[1], KEYS[2], KEYS[3]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function terminal(state)
+  return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
+end
+-- `result_ttl` and `gone_ttl` in ms. A problem object as error; the meta key says the same in Celery's words.
+local function revoke(reason, detail, at, result_ttl, gone_ttl)
+  redis.call('HSET', record, 's', 'REVOKED', 'f', at, 'e', cjson.encode({
+    type = '/problems/task-revoked', title = 'The task was canceled or has expired', status = 409,
+    detail = detail, reason = reason}))
+  redis.call('SET', meta, cjson.encode({status = 'REVOKED', task_id = string.sub(meta, 18),
+    result = {exc_type = 'TaskRevokedError', exc_message = {reason}, exc_module = 'celery.exceptions'},
+    traceback = cjson.null}), 'PX', result_ttl)
+  redis.call('PEXPIRE', record, result_ttl)
+  redis.call('SET', gone, '', 'PX', result_ttl + gone_ttl)
+  redis.call('PUBLISH', meta, redis.call('GET', meta))
+end
+-- An accepted task that has outlived its expiry is terminal, whoever looks first.
+local function settle(result_ttl, gone_ttl)
+  local state, expires = unpack(redis.call('HMGET', record, 's', 'x'))
+  if state and not terminal(state) and tonumber(expires) <= now then
+    revoke('expired', 'The task was not done before it expired.', expires, result_ttl, gone_ttl)
+    return 'REVOKED'
+  end
+  return state
+end
+"""
+
+ACCEPT = Script(
+    _COMMON
+    + """
+-- ARGV: expires in ms, result ttl ms, gone ttl ms, total rows. Gives 1, or 0 where the id is taken.
+if redis.call('EXISTS', record, gone) > 0 then return 0 end
+local expires = now + ARGV[1]
+redis.call('HSET', record, 's', 'PENDING', 'q', now, 'x', expires, 'n', 0, 'k', 1, 'd', 0, 't', ARGV[4])
+redis.call('PEXPIRE', record, ARGV[1] + ARGV[2])
+redis.call('SET', gone, '', 'PX', ARGV[1] + ARGV[2] + ARGV[3])
+return 1
+"""
+)
+
+FORGET = Script(
+    _COMMON
+    + """
+-- Takes back an acceptance whose message certainly never reached the broker.
+if redis.call('HGET', record, 's') == 'PENDING' and redis.call('HGET', record, 'n') == '0' then
+  return redis.call('DEL', record, gone)
+end
+return 0
+"""
+)
+
+START = Script(
+    _COMMON
+    + """
+-- ARGV: submitted ms, start deadline ms (0: none), expires in ms, result ttl ms, gone ttl ms, max attempts,
+-- k (1 where the sender was given the id, 0 for a caller that only waits).
+-- Gives {'run', attempt} or {'done', state}.
+local state = settle(ARGV[4], ARGV[5])
+if state and terminal(state) then return {'done', state} end
+if not state then
+  if redis.call('EXISTS', gone) == 1 then return {'done', 'GONE'} end
+  redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1] ~= '0' and ARGV[1] or now, 'x', now + ARGV[3],
+    'n', 0, 'k', ARGV[7], 'd', 0, 't', 1)
+  redis.call('PEXPIRE', record, ARGV[3] + ARGV[4])
+end
+if ARGV[2] ~= '0' and tonumber(ARGV[2]) <= now and redis.call('HGET', record, 'k') == '0' then
+  revoke('deadline', 'The caller stopped waiting before the task was started.', now, ARGV[4], ARGV[5])
+  return {'done', 'REVOKED'}
+end
+local attempt = redis.call('HINCRBY', record, 'n', 1)
+if attempt > tonumber(ARGV[6]) then return {'spent', attempt} end
+redis.call('HSET', record, 's', 'STARTED', 'b', now)
+return {'run', attempt}
+"""
+)
+
+FINISH = Script(
+    _COMMON
+    + """
+-- ARGV: attempt (0: whatever it is), state, meta JSON, error JSON ('' for none), result ttl ms, gone ttl ms,
+-- short ttl ms, reply channel ('' for none). Gives 1, or 0 where this attempt no longer counts.
+local state, attempt, keep = unpack(redis.call('HMGET', record, 's', 'n', 'k'))
+if not state then
+  if ARGV[1] ~= '0' or redis.call('EXISTS', gone) == 1 then return 0 end
+  redis.call('HSET', record, 'q', now, 'x', now, 'n', 0, 'k', 1)
+  keep = '1'
+elseif terminal(state) or (ARGV[1] ~= '0' and attempt ~= ARGV[1]) then
+  return 0
+end
+local ttl = keep == '1' and ARGV[5] or ARGV[7]
+redis.call('HSET', record, 's', ARGV[2], 'f', now)
+if ARGV[4] ~= '' then redis.call('HSET', record, 'e', ARGV[4]) end
+if ARGV[2] == 'SUCCESS' then redis.call('HSET', record, 'd', redis.call('HGET', record, 't') or 1) end
+redis.call('PEXPIRE', record, ttl)
+redis.call('SET', meta, ARGV[3], 'PX', ttl)
+if keep == '1' then
+  redis.call('SET', gone, '', 'PX', ARGV[5] + ARGV[6])
+  redis.call('PUBLISH', meta, ARGV[3])
+end
+if ARGV[8] ~= '' then redis.call('PUBLISH', ARGV[8], ARGV[3]) end
+return 1
+"""
+)
+
+RETRY = Script(
+    _COMMON
+    + """
+-- ARGV: attempt. The attempt gives the task back for another; gives 1, or 0 where it no longer counts.
+local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
+if not state or terminal(state) or attempt ~= ARGV[1] then return 0 end
+redis.call('HSET', record, 's', 'RETRY')
+return 1
+"""
+)
+
+CANCEL = Script(
+    _COMMON
+    + """
+-- ARGV: result ttl ms, gone ttl ms. Gives the state now and whether this call made it so.
+local state = settle(ARGV[1], ARGV[2])
+if not state then return {redis.call('EXISTS', gone) == 1 and 'GONE' or '', 0} end
+if terminal(state) then return {state, 0} end
+revoke('canceled', 'The task was canceled.', now, ARGV[1], ARGV[2])
+return {'REVOKED', 1}
+"""
+)
+
+ABANDON = Script(
+    _COMMON
+    + """
+-- ARGV: submitted ms, result ttl ms, gone ttl ms. The waiting caller's deadline has passed.
+-- Not started: it never will be. Running: its result will be kept. Done in the last moment: here it is.
+-- Gives {state, meta JSON or ''}.
+local state = settle(ARGV[2], ARGV[3])
+if not state then
+  redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1], 'x', now, 'n', 0, 'd', 0, 't', 1)
+  state = 'PENDING'
+end
+if state == 'PENDING' then
+  revoke('deadline', 'The caller stopped waiting before the task was started.', now, ARGV[2], ARGV[3])
+  return {'REVOKED', ''}
+end
+redis.call('HSET', record, 'k', 1)
+redis.call('SET', gone, '', 'PX', ARGV[2] + ARGV[3])
+if terminal(state) then
+  redis.call('PEXPIRE', record, ARGV[2])
+  redis.call('PEXPIRE', meta, ARGV[2])
+end
+return {state, redis.call('GET', meta) or ''}
+"""
+)
+
+READ = Script(
+    _COMMON
+    + """
+-- ARGV: result ttl ms, gone ttl ms. Gives {fields, meta JSON or '', gone}.
+settle(ARGV[1], ARGV[2])
+return {redis.call('HGETALL', record), redis.call('GET', meta) or '', redis.call('EXISTS', gone)}
+"""
+)
+
+PROGRESS = Script(
+    _COMMON
+    + """
+-- ARGV: attempt, done, total. Gives 1, or 0 where this attempt is no longer the one that counts.
+local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
+if state ~= 'STARTED' or attempt ~= ARGV[1] then return 0 end
+redis.call('HSET', record, 'd', ARGV[2], 't', ARGV[3])
+return 1
+"""
+)

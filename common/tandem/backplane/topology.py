@@ -1,0 +1,81 @@
+"""The queues, declared once: workers, `infra/rabbitmq/definitions.json` and tests take them from here.
+
+    ml.sync   callers who wait for the answer and have no id: transient, dropped when their deadline passes
+    ml.high   accepted work, first
+    ml        accepted work; what a Celery client of one's own sends to
+    ml.low    accepted work, last
+    training  long work that never shares a worker with predictions
+    ml.dead   what ended badly, until somebody looks (worker/dead_letters.py)
+
+Accepted work lies in quorum queues: replicated, confirmed only when a majority has it, at most
+MAX_DELIVERIES deliveries of one message, refused (and not silently dropped) when full. Priorities are
+queues because quorum queues of RabbitMQ 3.10 refuse `x-max-priority`. `ml.sync` is a classic queue: its
+messages are worth nothing after some seconds, so replicating them would cost time and buy nothing.
+Redis as a broker knows none of these arguments; docs/03-delivery.md tells what differs.
+"""
+
+from typing import Any, Literal
+
+from kombu import Exchange, Queue
+
+SYNC = "ml.sync"
+HIGH = "ml.high"
+NORMAL = "ml"
+LOW = "ml.low"
+TRAINING = "training"
+DEAD = "ml.dead"
+
+PREDICTION_QUEUES = (SYNC, HIGH, NORMAL, LOW)
+"""In the order in which a worker should serve them."""
+
+MAX_DELIVERIES = 4
+"""Deliveries of one message before the broker dead-letters it; one over the default of MAX_ATTEMPTS, so
+that the worker, which can tell the caller, comes first."""
+MAX_BYTES = 2 * 1024**3
+DEAD_TTL_MS = 14 * 24 * 3600 * 1000
+
+Priority = Literal["high", "normal", "low"]
+QUEUE_OF_PRIORITY: dict[Priority, str] = {"high": HIGH, "normal": NORMAL, "low": LOW}
+
+_DEFAULT_EXCHANGE = Exchange("")
+
+
+def _refuse_when_full(queue_max_length: int) -> dict[str, Any]:
+    return {
+        "x-max-length": queue_max_length,
+        "x-max-length-bytes": MAX_BYTES,
+        "x-overflow": "reject-publish",
+    }
+
+
+def arguments_of(name: str, queue_max_length: int) -> dict[str, Any]:
+    """Arguments of one queue, as RabbitMQ takes them."""
+    full = _refuse_when_full(queue_max_length)
+    if name == SYNC:
+        return {"x-queue-type": "classic", **full}
+    if name == DEAD:
+        return {"x-queue-type": "quorum", "x-message-ttl": DEAD_TTL_MS, **full}
+    return {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": MAX_DELIVERIES - 1,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": DEAD,
+        "x-dead-letter-strategy": "at-least-once",
+        **full,
+    }
+
+
+def queue(name: str, queue_max_length: int) -> Queue:
+    """One queue on the default exchange, so that its name is its address."""
+    return Queue(
+        name,
+        exchange=_DEFAULT_EXCHANGE,
+        routing_key=name,
+        durable=True,
+        queue_arguments=arguments_of(name, queue_max_length),
+    )
+
+
+def queues(queue_max_length: int) -> list[Queue]:
+    """Every queue there is, in the order of serving."""
+    return [queue(name, queue_max_length) for name in (*PREDICTION_QUEUES, TRAINING, DEAD)]

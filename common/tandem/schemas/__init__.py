@@ -1,0 +1,1 @@
+"""What travels: pydantic models and pure checks, no I/O."""

@@ -1,0 +1,42 @@
+"""The life of one task: its states, in Celery's words, and what is known of it at a moment."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class TaskState(StrEnum):
+    """`PENDING → STARTED → RETRY → SUCCESS | FAILURE | REVOKED`; the last three are terminal."""
+
+    PENDING = "PENDING"
+    STARTED = "STARTED"
+    RETRY = "RETRY"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    REVOKED = "REVOKED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in {TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED}
+
+
+class TaskRecord(BaseModel):
+    """What the store knows of a task. Times are milliseconds since the epoch, by the store's clock."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: str
+    state: TaskState
+    submitted_ms: int
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    expires_ms: int
+    attempts: int = 0
+    done: int | None = None
+    total: int | None = None
+    result: Any = None
+    """The answer, when the state is SUCCESS."""
+    error: dict[str, Any] | None = None
+    """A problem object, when the state is FAILURE or REVOKED."""

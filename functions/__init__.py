@@ -1,0 +1,1 @@
+"""The edge: one folder is one app is one deployable function."""

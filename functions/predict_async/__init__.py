@@ -1,0 +1,1 @@
+"""Accept one prediction and answer at once."""

@@ -1,0 +1,1 @@
+"""Wait for one prediction; matches and the served model."""

@@ -1,0 +1,1 @@
+"""State and result of a task; health."""

@@ -1,0 +1,1 @@
+"""The same apps behind one port, and the commands that bring them up."""

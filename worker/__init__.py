@@ -1,0 +1,1 @@
+"""The model host: the only place where a model is in memory."""
