@@ -6,6 +6,7 @@
     ml.low    accepted work, last
     training  long work that never shares a worker with predictions
     ml.dead   what ended badly, until somebody looks (worker/dead_letters.py)
+    ml.dead.record  a copy of each, for the recorder that tells the caller (worker/dead_letter_recorder.py)
 
 Accepted work lies in quorum queues: replicated, confirmed only when a majority has it, at most
 MAX_DELIVERIES deliveries of one message, refused (and not silently dropped) when full. Priorities are
@@ -16,7 +17,7 @@ Redis as a broker knows none of these arguments; docs/03-delivery.md tells what 
 
 from typing import Any, Literal
 
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 
 SYNC = "ml.sync"
 HIGH = "ml.high"
@@ -24,6 +25,8 @@ NORMAL = "ml"
 LOW = "ml.low"
 TRAINING = "training"
 DEAD = "ml.dead"
+DEAD_RECORD = "ml.dead.record"
+DEAD_LETTER_EXCHANGE = "ml.dlx"
 
 PREDICTION_QUEUES = (SYNC, HIGH, NORMAL, LOW)
 """In the order in which a worker should serve them."""
@@ -38,6 +41,7 @@ Priority = Literal["high", "normal", "low"]
 QUEUE_OF_PRIORITY: dict[Priority, str] = {"high": HIGH, "normal": NORMAL, "low": LOW}
 
 _DEFAULT_EXCHANGE = Exchange("")
+_DEAD_LETTERS = Exchange(DEAD_LETTER_EXCHANGE, type="fanout", durable=True)
 
 
 def _refuse_when_full(queue_max_length: int) -> dict[str, Any]:
@@ -53,23 +57,23 @@ def arguments_of(name: str, queue_max_length: int) -> dict[str, Any]:
     full = _refuse_when_full(queue_max_length)
     if name == SYNC:
         return {"x-queue-type": "classic", **full}
-    if name == DEAD:
+    if name in {DEAD, DEAD_RECORD}:
         return {"x-queue-type": "quorum", "x-message-ttl": DEAD_TTL_MS, **full}
     return {
         "x-queue-type": "quorum",
         "x-delivery-limit": MAX_DELIVERIES - 1,
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": DEAD,
+        "x-dead-letter-exchange": DEAD_LETTER_EXCHANGE,
         "x-dead-letter-strategy": "at-least-once",
         **full,
     }
 
 
 def queue(name: str, queue_max_length: int) -> Queue:
-    """One queue on the default exchange, so that its name is its address."""
+    """One queue: on the default exchange, so that its name is its address, or behind the dead letters'."""
+    dead = name in {DEAD, DEAD_RECORD}
     return Queue(
         name,
-        exchange=_DEFAULT_EXCHANGE,
+        exchange=_DEAD_LETTERS if dead else _DEFAULT_EXCHANGE,
         routing_key=name,
         durable=True,
         queue_arguments=arguments_of(name, queue_max_length),
@@ -78,4 +82,56 @@ def queue(name: str, queue_max_length: int) -> Queue:
 
 def queues(queue_max_length: int) -> list[Queue]:
     """Every queue there is, in the order of serving."""
-    return [queue(name, queue_max_length) for name in (*PREDICTION_QUEUES, TRAINING, DEAD)]
+    names = (*PREDICTION_QUEUES, TRAINING, DEAD, DEAD_RECORD)
+    return [queue(name, queue_max_length) for name in names]
+
+
+def declare(connection: Connection, queue_max_length: int) -> None:
+    """Declare every exchange, queue and binding on RabbitMQ; Redis as a broker has nothing to declare.
+
+    Raises amqp.exceptions.PreconditionFailed where a queue exists with other arguments.
+    """
+    if connection.transport.driver_type == "redis":
+        return
+    for one in queues(queue_max_length):
+        one(connection.default_channel).declare()
+
+
+def definitions(queue_max_length: int, vhost: str = "/") -> dict[str, Any]:
+    """The same as a RabbitMQ definitions document, for whoever declares by import."""
+    declared = queues(queue_max_length)
+    return {
+        "exchanges": [
+            {
+                "name": DEAD_LETTER_EXCHANGE,
+                "vhost": vhost,
+                "type": "fanout",
+                "durable": True,
+                "auto_delete": False,
+                "internal": False,
+                "arguments": {},
+            }
+        ],
+        "queues": [
+            {
+                "name": one.name,
+                "vhost": vhost,
+                "durable": True,
+                "auto_delete": False,
+                "arguments": one.queue_arguments,
+            }
+            for one in declared
+        ],
+        "bindings": [
+            {
+                "source": DEAD_LETTER_EXCHANGE,
+                "vhost": vhost,
+                "destination": one.name,
+                "destination_type": "queue",
+                "routing_key": one.name,
+                "arguments": {},
+            }
+            for one in declared
+            if one.exchange.name
+        ],
+    }
