@@ -4,9 +4,7 @@ Matches are taken day by day and every match of a day is described before any of
 so neither its own result nor a later one, nor one of the same day, can reach a feature.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 
@@ -60,14 +58,81 @@ def _shots_on_target(side: SideCounts) -> int | None:
     return side.shots_on_target
 
 
-@dataclass
 class _Division:
     """All that is known of one division up to a day."""
 
-    calendar: SeasonCalendar = field(default_factory=SeasonCalendar)
-    elo: Elo = field(default_factory=Elo)
-    goals: ScoringRates = field(default_factory=lambda: ScoringRates(_goals, 1.4, 0.03))
-    performance: ScoringRates = field(default_factory=lambda: ScoringRates(_performance, 1.4, 0.05))
-    shots: ScoringRates = field(default_factory=lambda: ScoringRates(_shots, 12.5, 0.05))
-    on_target: ScoringRates = field(default_factory=lambda: ScoringRates(_shots_on_target, 4.4, 0.04))
-    forms: dict[str, Form] = field(default_factory=lambda: defaultdict(Form))
+    def __init__(self) -> None:
+        self.calendar = SeasonCalendar()
+        self.elo = Elo()
+        self.goals = ScoringRates(_goals, start=1.4, step=0.03)
+        self.performance = ScoringRates(_performance, start=1.4, step=0.05)
+        self.shots = ScoringRates(_shots, start=12.5, step=0.05)
+        self.shots_on_target = ScoringRates(_shots_on_target, start=4.4, step=0.04)
+        self.ratings = (self.elo, self.goals, self.performance, self.shots, self.shots_on_target)
+        self.forms: dict[str, Form] = {}
+
+    def open_day(self, day: date, fixtures: Sequence[Fixture]) -> None:
+        """Learn from the fixture list of `day` that these teams play; knows nothing of how."""
+        if self.calendar.advance(day, fixtures):
+            before = self.calendar.teams_before
+            self.forms = {team: form for team, form in self.forms.items() if team in before}
+            for rating in self.ratings:
+                rating.begin_season(before)
+        for team in (team for fixture in fixtures for team in (fixture.home_team, fixture.away_team)):
+            self.forms.setdefault(team, Form())
+            for rating in self.ratings:
+                rating.enter(team, newcomer=self.calendar.is_newcomer(team))
+
+    def describe(self, fixture: Fixture) -> Features:
+        """Give the features of a fixture of the day that was opened."""
+        home, away, day = fixture.home_team, fixture.away_team, fixture.match_date
+        values: Features = {"home_elo": self.elo.rating(home), "away_elo": self.elo.rating(away)}
+        for name in ("goals", "performance", "shots", "shots_on_target"):
+            rates: ScoringRates = getattr(self, name)
+            known = rates.informed or name in {"goals", "performance"}
+            pair = rates.expected(home, away) if known else (None, None)
+            values[f"home_expected_{name}"], values[f"away_expected_{name}"] = pair
+        for side, form in (("home", self.forms[home]), ("away", self.forms[away])):
+            for window in (3, 5, 10):
+                values[f"{side}_points_last_{window}"] = form.points(window)
+            for window in (5, 10):
+                values[f"{side}_goal_difference_last_{window}"] = form.goal_difference(window)
+                values[f"{side}_shots_on_target_difference_last_{window}"] = form.shots_on_target_difference(
+                    window
+                )
+            values[f"{side}_rest_days"] = form.rest_days(day)
+        values["home_points_at_home_last_5"] = self.forms[home].points_by_venue(5, at_home=True)
+        values["away_points_away_last_5"] = self.forms[away].points_by_venue(5, at_home=False)
+        return {name: values[name] for name in FEATURES}
+
+    def close_day(self, day: date, fixtures: Sequence[Fixture]) -> None:
+        """Learn the results of `day`, as far as it was played."""
+        for fixture in fixtures:
+            self.forms[fixture.home_team].schedule(day)
+            self.forms[fixture.away_team].schedule(day)
+        played = [fixture for fixture in fixtures if fixture.outcome is not None]
+        for rating in self.ratings:
+            rating.update(played)
+        for fixture in played:
+            home_side, away_side = both_sides(fixture)
+            self.forms[fixture.home_team].add(home_side)
+            self.forms[fixture.away_team].add(away_side)
+
+
+def features_of(fixtures: Sequence[Fixture]) -> list[Features]:
+    """Describe every fixture by what was known before its day, in the order given.
+
+    Unplayed fixtures are described like any other and teach nothing but the calendar. Divisions are kept apart.
+    """
+    described: dict[int, Features] = {}
+    divisions: dict[str, _Division] = {}
+    order = sorted(range(len(fixtures)), key=lambda index: (fixtures[index].match_date, fixtures[index].division))
+    for (day, name), indices in groupby(
+        order, key=lambda index: (fixtures[index].match_date, fixtures[index].division)
+    ):
+        division = divisions.setdefault(name, _Division())
+        matches = {index: fixtures[index] for index in indices}
+        division.open_day(day, list(matches.values()))
+        described.update({index: division.describe(fixture) for index, fixture in matches.items()})
+        division.close_day(day, list(matches.values()))
+    return [described[index] for index in range(len(fixtures))]

@@ -50,10 +50,13 @@ class ScoringRates:
             for team, rated in kept.items()
         }
 
-    def expected(self, home_team: str, away_team: str) -> tuple[float, float] | None:
-        """Expected counts of the home and the away side, or None while the league has shown no such count."""
-        if self._matches == 0:
-            return None
+    @property
+    def informed(self) -> bool:
+        """Whether the league has shown any such count yet; before that every expectation is a bare prior."""
+        return self._matches > 0
+
+    def expected(self, home_team: str, away_team: str) -> tuple[float, float]:
+        """Expected counts of the home and the away side, both of which have entered."""
         home, away = self._strengths[home_team], self._strengths[away_team]
         return (
             math.exp(self._home_level + home.attack - away.defence),
@@ -66,12 +69,9 @@ class ScoringRates:
         home_count, away_count = self._count_of(fixture.home), self._count_of(fixture.away)
         if home_count is None or away_count is None:
             return None
-        self._matches += 1
-        expected = self.expected(fixture.home_team, fixture.away_team)
-        if expected is None:  # cannot be: a match has just been counted
-            return None
+        home_expected, away_expected = self.expected(fixture.home_team, fixture.away_team)
         scale = math.exp((self._home_level + self._away_level) / 2)
-        return (home_count - expected[0]) / scale, (away_count - expected[1]) / scale
+        return (home_count - home_expected) / scale, (away_count - away_expected) / scale
 
     def update(self, fixtures: list[Fixture]) -> None:
         """Learn from the played matches of one day, none of which sees another."""
@@ -80,6 +80,7 @@ class ScoringRates:
             if surprise is None:
                 continue
             more_home, more_away = surprise
+            self._matches += 1
             home, away = self._strengths[fixture.home_team], self._strengths[fixture.away_team]
             home.attack += self._step * more_home
             away.defence -= self._step * more_home

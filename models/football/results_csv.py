@@ -1,0 +1,117 @@
+"""Reads results and fixtures in the form of football-data.co.uk: CSV, with or without Div, old dates or new.
+
+Whatever does not fit is refused with the file, line and column it stands in; nothing is guessed.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from models.football.fixture import Fixture, SideCounts
+
+FULL_TIME = ("FTHG", "FTAG")
+LARGEST_COUNT = 200
+"""No side of any match has had more of anything; a larger number is a column out of place."""
+
+
+class InvalidResults(ValueError):
+    """A file of results or fixtures that cannot be read; the text names file, line and column."""
+
+
+def decode(content: bytes) -> str:
+    """Text of a file in UTF-8 (with or without BOM) or, failing that, ISO-8859-1."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("iso-8859-1")
+
+
+def day_of(text: str) -> date:
+    """A date written 2024-08-16, 16/08/2024 or 16/08/24; raises ValueError."""
+    if match := re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text, re.ASCII):
+        year, month, day = (int(part) for part in match.groups())
+        return date(year, month, day)
+    if match := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})", text, re.ASCII):
+        day, month, year = (int(part) for part in match.groups())
+        if len(match[3]) == 2:  # noqa: PLR2004 - two digits: the files begin in 1993
+            year += 1900 if year >= 90 else 2000  # noqa: PLR2004
+        return date(year, month, day)
+    raise ValueError("is not a date (2024-08-16, 16/08/2024 or 16/08/24)")
+
+
+class _Row:
+    """One line of a file, which knows where it stands."""
+
+    def __init__(self, source: str, line: int, cells: dict[str, str]) -> None:
+        self._where = f"{source}, line {line}"
+        self._cells = cells
+
+    def refuse(self, column: str, fault: str) -> InvalidResults:
+        """The error to raise for a cell."""
+        return InvalidResults(f"{self._where}, column {column}: {fault}")
+
+    def text(self, column: str) -> str:
+        """The cell, which must not be empty."""
+        if not (value := self._cells.get(column, "")):
+            raise self.refuse(column, "is empty")
+        return value
+
+    def day(self, column: str) -> date:
+        """The cell as a date."""
+        try:
+            return day_of(self.text(column))
+        except ValueError as error:
+            if isinstance(error, InvalidResults):
+                raise
+            raise self.refuse(column, f"{self._cells[column]!r} is not a date") from error
+
+    def count(self, column: str, largest: int = LARGEST_COUNT) -> int | None:
+        """The cell as a whole number, or None where it is empty or the column is absent."""
+        value = self._cells.get(column, "")
+        if not value:
+            return None
+        number = re.fullmatch(r"(\d{1,15})(?:\.0+)?", value, re.ASCII)
+        if number is None or int(number[1]) > largest:
+            raise self.refuse(column, f"{value!r} is not a whole number from 0 to {largest}")
+        return int(number[1])
+
+
+def _rows(content: bytes, source: str, required: tuple[str, ...]) -> Iterator[_Row]:
+    reader = csv.reader(io.StringIO(decode(content), newline=""), strict=True)
+    header: list[str] | None = None
+    try:
+        for record in reader:
+            cells = [cell.strip() for cell in record]
+            if not any(cells):
+                continue
+            if header is None:
+                header = cells
+                if missing := [column for column in required if column not in header]:
+                    raise InvalidResults(f"{source}, line {reader.line_num}: no column {', '.join(missing)}")
+                if twice := [column for column in header if column and header.count(column) > 1]:
+                    raise InvalidResults(f"{source}, line {reader.line_num}: column {twice[0]} stands twice")
+                continue
+            if any(cells[len(header) :]):
+                raise InvalidResults(
+                    f"{source}, line {reader.line_num}: {len(cells)} cells under {len(header)} columns"
+                )
+            yield _Row(source, reader.line_num, dict(zip(header, cells, strict=False)))
+    except csv.Error as error:
+        raise InvalidResults(f"{source}, line {reader.line_num}: {error}") from error
+    if header is None:
+        raise InvalidResults(f"{source}: the file is empty")
+
+
+def _fixture(row: _Row) -> Fixture:
+    home_team, away_team = row.text("HomeTeam"), row.text("AwayTeam")
+    if home_team == away_team:
+        raise row.refuse("AwayTeam", "a team cannot play itself")
+    return Fixture(
+        match_date=row.day("Date"),
+        home_team=home_team,
+        away_team=away_team,
+        division=row.optional_text("Div"),
+        match_id=row.count("match_id", 2**53 - 1),
+    )
