@@ -7,11 +7,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
-from models.football.fixture import Fixture, SideCounts
+from models.football.fixture import Fixture, Outcome, SideCounts
 
-FULL_TIME = ("FTHG", "FTAG")
+FIXTURE_COLUMNS = ("Date", "HomeTeam", "AwayTeam")
+RESULT_LETTERS = {"H": Outcome.HOME_WIN, "D": Outcome.DRAW, "A": Outcome.AWAY_WIN}
 LARGEST_COUNT = 200
 """No side of any match has had more of anything; a larger number is a column out of place."""
 
@@ -38,7 +40,7 @@ def day_of(text: str) -> date:
         if len(match[3]) == 2:  # noqa: PLR2004 - two digits: the files begin in 1993
             year += 1900 if year >= 90 else 2000  # noqa: PLR2004
         return date(year, month, day)
-    raise ValueError("is not a date (2024-08-16, 16/08/2024 or 16/08/24)")
+    raise ValueError("not in one of the three forms")
 
 
 class _Row:
@@ -58,14 +60,18 @@ class _Row:
             raise self.refuse(column, "is empty")
         return value
 
+    def optional_text(self, column: str) -> str:
+        """The cell, empty where the column is absent."""
+        return self._cells.get(column, "")
+
     def day(self, column: str) -> date:
         """The cell as a date."""
+        text = self.text(column)
         try:
-            return day_of(self.text(column))
+            return day_of(text)
         except ValueError as error:
-            if isinstance(error, InvalidResults):
-                raise
-            raise self.refuse(column, f"{self._cells[column]!r} is not a date") from error
+            fault = f"{text!r} is not a date (2024-08-16, 16/08/2024 or 16/08/24)"
+            raise self.refuse(column, fault) from error
 
     def count(self, column: str, largest: int = LARGEST_COUNT) -> int | None:
         """The cell as a whole number, or None where it is empty or the column is absent."""
@@ -115,3 +121,39 @@ def _fixture(row: _Row) -> Fixture:
         division=row.optional_text("Div"),
         match_id=row.count("match_id", 2**53 - 1),
     )
+
+
+def _side(row: _Row, goals: int, shots: str, shots_on_target: str) -> SideCounts:
+    return SideCounts(goals, row.count(shots), row.count(shots_on_target))
+
+
+def read_fixtures(content: bytes, source: str) -> list[Fixture]:
+    """Fixtures still to be played: Date, HomeTeam, AwayTeam, and if given Div and match_id.
+
+    `source` names the file in errors. Score columns, should there be any, are not read.
+    """
+    return [_fixture(row) for row in _rows(content, source, FIXTURE_COLUMNS)]
+
+
+def read_results(content: bytes, source: str) -> list[Fixture]:
+    """Results: FTHG and FTAG besides the fixture, and if given FTR, HS, AS, HST, AST; others are ignored.
+
+    A line with no goals at all is a match not yet played. FTR must agree with the goals.
+    """
+    matches = []
+    for row in _rows(content, source, (*FIXTURE_COLUMNS, "FTHG", "FTAG")):
+        match = _fixture(row)
+        home_goals, away_goals = row.count("FTHG"), row.count("FTAG")
+        if home_goals is None and away_goals is None:
+            matches.append(match)
+            continue
+        if home_goals is None or away_goals is None:
+            raise row.refuse("FTHG" if home_goals is None else "FTAG", "is empty beside the other side's goals")
+        played = replace(
+            match, home=_side(row, home_goals, "HS", "HST"), away=_side(row, away_goals, "AS", "AST")
+        )
+        letter = row.optional_text("FTR")
+        if letter and RESULT_LETTERS.get(letter) is not played.outcome:
+            raise row.refuse("FTR", f"{letter!r} does not go with {home_goals}:{away_goals}")
+        matches.append(played)
+    return matches
