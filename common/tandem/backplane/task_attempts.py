@@ -101,6 +101,12 @@ class TaskAttempts:
         """Mark tasks as waiting for their next attempt."""
         self._run(scripts.RETRY, [(attempt.delivery.task_id, (attempt.number,)) for attempt in attempts])
 
+    def reopen(self, task_id: str) -> bool:
+        """Make a failed task wait again, for the replay of its dead letter; False where it did not fail."""
+        expires_ms = self._settings.default_expires_seconds * 1000
+        [reply] = self._run(scripts.REOPEN, [(task_id, (expires_ms, *self._ttls))])
+        return bool(reply)
+
     def _ending(self, delivery: Delivery, number: int, outcome: bytes | TandemError) -> tuple[Any, ...]:
         if isinstance(outcome, TandemError):
             state, meta = TaskState.FAILURE, failure_meta(delivery.task_id, outcome)

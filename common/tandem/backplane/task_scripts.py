@@ -6,6 +6,7 @@ A record is the hash `tandem:task:{id}`:
     b  started, ms            f  finished, ms           n  attempts, also the fencing token
     e  error (problem JSON)   d, t  progress done, total
     k  1: keep the result the full time (somebody was given the id)
+    z  attempts spent before a replay of the dead letter
 
 An attempt may finish only with the token it started with: a redelivery takes the task over with a higher
 token, and what the stale attempt brings is refused. The result itself stands under `celery-task-meta-{id}`
@@ -122,7 +123,8 @@ if ARGV[2] ~= '0' and tonumber(ARGV[2]) <= now and redis.call('HGET', record, 'k
   return {'done', 'REVOKED'}
 end
 local attempt = redis.call('HINCRBY', record, 'n', 1)
-if attempt > tonumber(ARGV[6]) then return {'spent', attempt} end
+local spent = tonumber(redis.call('HGET', record, 'z') or '0')
+if attempt - spent > tonumber(ARGV[6]) then return {'spent', attempt} end
 redis.call('HSET', record, 's', 'STARTED', 'b', now)
 return {'run', attempt}
 """
@@ -220,6 +222,23 @@ PROGRESS = Script(
 local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
 if state ~= 'STARTED' or attempt ~= ARGV[1] then return 0 end
 redis.call('HSET', record, 'd', ARGV[2], 't', ARGV[3])
+return 1
+"""
+)
+
+REOPEN = Script(
+    _COMMON
+    + """
+-- ARGV: expires in ms, result ttl ms, gone ttl ms. A failed task is to be run again, because somebody looked
+-- at its dead letter and said so. The attempts count on, so that a stale one stays fenced. Gives 1 or 0.
+local state, attempts = unpack(redis.call('HMGET', record, 's', 'n'))
+if state and state ~= 'FAILURE' then return 0 end
+if not state then redis.call('HSET', record, 'q', now, 'n', 0, 'd', 0, 't', 1) end
+redis.call('HSET', record, 's', 'PENDING', 'x', now + ARGV[1], 'z', attempts or 0, 'k', 1)
+redis.call('HDEL', record, 'b', 'f', 'e')
+redis.call('DEL', meta)
+redis.call('PEXPIRE', record, ARGV[1] + ARGV[2])
+redis.call('SET', gone, '', 'PX', ARGV[1] + ARGV[2] + ARGV[3])
 return 1
 """
 )

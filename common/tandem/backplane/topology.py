@@ -35,6 +35,7 @@ MAX_DELIVERIES = 4
 """Deliveries of one message before the broker dead-letters it; one over the default of MAX_ATTEMPTS, so
 that the worker, which can tell the caller, comes first."""
 MAX_BYTES = 2 * 1024**3
+DEAD_DELIVERIES = 1_000_000
 DEAD_TTL_MS = 14 * 24 * 3600 * 1000
 
 Priority = Literal["high", "normal", "low"]
@@ -58,7 +59,13 @@ def arguments_of(name: str, queue_max_length: int) -> dict[str, Any]:
     if name == SYNC:
         return {"x-queue-type": "classic", **full}
     if name in {DEAD, DEAD_RECORD}:
-        return {"x-queue-type": "quorum", "x-message-ttl": DEAD_TTL_MS, **full}
+        # Looking at a dead letter and putting it back is a delivery; RabbitMQ 4 limits those to 20 by itself.
+        return {
+            "x-queue-type": "quorum",
+            "x-message-ttl": DEAD_TTL_MS,
+            "x-delivery-limit": DEAD_DELIVERIES,
+            **full,
+        }
     return {
         "x-queue-type": "quorum",
         "x-delivery-limit": MAX_DELIVERIES - 1,

@@ -1,0 +1,89 @@
+"""A model's MLflow signature as the schema of a request: what fits exactly passes, everything else is named.
+
+A signature is compiled once per model version into one check per column. `check` changes nothing: what it
+lets through goes on to the worker as it came.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from tandem.schemas.column_types import (
+    ColumnType,
+    Scalar,
+    SignatureError,
+    column_type,
+    is_required,
+    object_schema,
+)
+from tandem.schemas.data_types import Check
+from tandem.schemas.problem import FieldError, Loc, field_error
+from tandem.schemas.tensor import tensor_type
+
+MAX_ERRORS = 1_000
+"""Faults named in one answer."""
+
+_ABSENT = object()
+
+
+class Signature:
+    """The inputs of one model: `check` a row of features against them, or give them as `json_schema`."""
+
+    def __init__(self, columns: Mapping[str, tuple[ColumnType, bool]]) -> None:
+        self._columns = dict(columns)
+        self._compiled: list[tuple[str, Check | None, ColumnType, bool]] = [
+            (name, kind.data_type.check if isinstance(kind, Scalar) else None, kind, required)
+            for name, (kind, required) in columns.items()
+        ]
+
+    @classmethod
+    def from_mlflow(cls, inputs: Sequence[Mapping[str, Any]]) -> "Signature":
+        """Read the `inputs` of a signature's `to_dict()`, as a list; raises SignatureError.
+
+        A column without a name goes by its position: "0", "1", …
+        """
+        columns: dict[str, tuple[ColumnType, bool]] = {}
+        for position, spec in enumerate(inputs):
+            kind = tensor_type(spec) if spec.get("type") == "tensor" else column_type(spec)
+            columns[str(spec.get("name", position))] = (kind, is_required(spec))
+        if len(columns) != len(inputs):
+            raise SignatureError("the signature has two columns of one name")
+        return cls(columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in the model's order."""
+        return tuple(self._columns)
+
+    def check(self, features: Mapping[str, object], loc: Loc = ("features",)) -> list[FieldError]:
+        """Every fault of one row of features, at most MAX_ERRORS; none means that it fits exactly.
+
+        A column that is not required may be left out or null, which both mean missing; nothing else may.
+        """
+        errors: list[FieldError] = []
+        seen = 0
+        for name, check, kind, required in self._compiled:
+            value = features.get(name, _ABSENT)
+            if value is not _ABSENT:
+                seen += 1
+            if value is _ABSENT or (value is None and not required):
+                if required:
+                    errors.append(field_error((*loc, name), "is required"))
+            elif check is None:
+                errors.extend(islice(kind.faults(value, (*loc, name)), MAX_ERRORS))
+            elif (fault := check(value)) is not None:
+                errors.append(field_error((*loc, name), fault if value is not None else "must not be null"))
+        if seen < len(features):
+            unknown = (name for name in features if name not in self._columns)
+            errors.extend(
+                field_error((*loc, name), "is not a feature of this model")
+                for name in islice(unknown, MAX_ERRORS)
+            )
+        return errors[:MAX_ERRORS]
+
+    def json_schema(self) -> dict[str, Any]:
+        """The features as JSON Schema (2020-12): at least as wide as `check`, which also sees lost digits."""
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **object_schema(self._columns),
+        }
