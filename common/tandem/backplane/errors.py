@@ -22,12 +22,14 @@ TandemError
 │   └── StaleFeatures          503 stale-features
 ├── DeadlinePassed             504 deadline-passed
 ├── ModelError                 502 model-error          (the model raised)
+├── PoisonTask                 502 poison-task          (ended its worker, or could not be read)
+├── TaskTimedOut               502 task-timed-out       (ran longer than the time limit)
 └── TaskRevoked                409 task-revoked         (canceled or expired while its caller waited)
 
 Raised deep, translated in two places only: `backplane/problems.py` (HTTP) and the worker's task boundary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -88,9 +90,9 @@ class InvalidRequest(RequestError):
     type = "invalid-request"
     title = "The request does not fit the schema"
 
-    def __init__(self, errors: Sequence[dict[str, Any]], detail: str = "") -> None:
+    def __init__(self, errors: Sequence[Mapping[str, Any]], detail: str = "") -> None:
         super().__init__(detail)
-        self.errors = list(errors)
+        self.errors = [dict(error) for error in errors]
 
     @property
     def members(self) -> dict[str, Any]:
@@ -218,6 +220,22 @@ class ModelError(TandemError):
     status = 502
     type = "model-error"
     title = "The model failed"
+
+
+class PoisonTask(TandemError):
+    """The task ended its worker each time it was tried, or could not be read; it is a dead letter now."""
+
+    status = 502
+    type = "poison-task"
+    title = "The task could not be run"
+
+
+class TaskTimedOut(TandemError):
+    """The task ran longer than the time limit."""
+
+    status = 502
+    type = "task-timed-out"
+    title = "The task ran too long"
 
 
 class TaskRevoked(TandemError):
