@@ -92,7 +92,7 @@ def purge(settings: Settings, chosen: Callable[[DeadLetter], bool]) -> int:
 def _connection(settings: Settings) -> Iterator[Connection]:
     connection = Connection(settings.broker_url, connect_timeout=CONNECT_SECONDS)
     try:
-        connection.ensure_connection(max_retries=1, timeout=CONNECT_SECONDS * 2)
+        connection.ensure_connection(max_retries=1, timeout=3)
         yield connection
     except TRANSPORT_ERRORS as error:
         raise BrokerUnavailable(f"The broker cannot be reached ({type(error).__name__}).") from error
@@ -103,7 +103,7 @@ def _connection(settings: Settings) -> Iterator[Connection]:
 def _taken(connection: Connection, settings: Settings, limit: int) -> list[tuple[DeadLetter, Any]]:
     # What is not acknowledged goes back when the connection closes.
     queue = topology.queue(topology.DEAD, settings.queue_max_length)(connection.default_channel)
-    taken = []
+    taken: list[tuple[DeadLetter, Any]] = []
     while len(taken) < limit:
         message = queue.get(no_ack=False)
         if message is None:

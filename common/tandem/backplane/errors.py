@@ -15,6 +15,7 @@ TandemError
 │   └── RequestInProgress      409 request-in-progress  (an idempotency key still being accepted)
 ├── Unavailable                       ours, and it passes: always with Retry-After
 │   ├── BrokerUnavailable      503 broker-unavailable
+│   │   ├── BrokerBlocked      503 broker-unavailable   (a resource alarm)
 │   │   └── QueueMissing       503 broker-unavailable
 │   ├── QueueFull              503 queue-full
 │   ├── StoreUnavailable       503 store-unavailable
@@ -159,6 +160,10 @@ class BrokerUnavailable(Unavailable):
 
     type = "broker-unavailable"
     title = "The broker is not available"
+
+
+class BrokerBlocked(BrokerUnavailable):
+    """The broker takes no messages at present, being short of memory or disk."""
 
 
 class QueueMissing(BrokerUnavailable):

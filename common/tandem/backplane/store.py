@@ -46,7 +46,7 @@ def asynchronous_client(url: str) -> redis.asyncio.Redis:
         max_connections=POOL_CONNECTIONS,
         timeout=ANSWER_SECONDS,
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return redis.asyncio.Redis.from_pool(pool)  # which, unlike a pool passed on, `aclose` closes
 
 
 @contextmanager

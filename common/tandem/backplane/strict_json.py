@@ -1,9 +1,9 @@
-"""Body bytes to a JSON value, or a 400: RFC 8259 to the letter, and nothing that two readers could read in two ways.
+"""Body bytes to a JSON value, or a 400: RFC 8259, and nothing that two readers could read in two ways.
 
 Python's scanner takes NaN, Infinity, duplicate keys, lone surrogates and 1e999; pydantic-core's takes most of
-them too. The worker, the store and the caller's own reader would each make something else of such a body, so it
-is refused here. The scan stays in C: the checks run on the bytes, and the exact ones only where a cheap pattern
-says that they could find something.
+them too. The worker, the store and the caller's own reader would each make something else of such a body, so
+it is refused here. The scan stays in C: the checks run on the bytes, and the exact ones only where a cheap
+pattern says that they could find something.
 """
 
 import json

@@ -14,6 +14,9 @@ MAX_ITEMS = 10_000
 """Items of one array, and keys of one map."""
 
 
+ABSENT = object()
+
+
 class SignatureError(ValueError):
     """The signature is of a kind this reader does not know: the model cannot be served."""
 
@@ -79,11 +82,12 @@ class Object:
             yield field_error(loc, "must be an object")
             return
         for name, (kind, required) in self.properties.items():
-            given = value.get(name)
-            if given is not None:
+            given = value.get(name, ABSENT)
+            if given is ABSENT:
+                if required:
+                    yield field_error((*loc, name), "is required")
+            elif required or given is not None:
                 yield from kind.faults(given, (*loc, name))
-            elif required:
-                yield field_error((*loc, name), "must not be null" if name in value else "is required")
         for name in value.keys() - self.properties.keys():
             yield field_error((*loc, name), "is not a property of this object")
 

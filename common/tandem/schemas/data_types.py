@@ -1,8 +1,8 @@
 """MLflow's scalar column types as checks on JSON values, and as JSON Schema.
 
 A check answers None, or says in one sentence what the column takes. Nothing is converted and nothing is let
-through that a conversion would change: MLflow's own server answers 200 to 2.5 for a long (it predicts from 2),
-2**31 for an integer (from -2**31), "false" for a boolean (from true) and 1e300 for a float (from infinity).
+through that a conversion would change: MLflow's own server answers 200 to 2.5 for a long (and predicts from
+2), 2**31 for an integer (from -2**31), "false" for a boolean (from true), 1e300 for a float (from infinity).
 Two widenings lose nothing and are taken: an integer for a floating-point column that holds it exactly, and a
 whole number written as 2.0 for an integer column, which JSON does not tell from 2.
 

@@ -1,4 +1,4 @@
-"""What an error looks like on the wire: RFC 9457 problem details, and the faults of single fields inside them."""
+"""What an error looks like on the wire: RFC 9457 problem details, with the faults of single fields."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic reads typing's own only from 3.12 on

@@ -6,9 +6,10 @@ lets through goes on to the worker as it came.
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tandem.schemas.column_types import (
+    ABSENT,
     ColumnType,
     Scalar,
     SignatureError,
@@ -16,14 +17,14 @@ from tandem.schemas.column_types import (
     is_required,
     object_schema,
 )
-from tandem.schemas.data_types import Check
 from tandem.schemas.problem import FieldError, Loc, field_error
 from tandem.schemas.tensor import tensor_type
 
+if TYPE_CHECKING:
+    from tandem.schemas.data_types import Check
+
 MAX_ERRORS = 1_000
 """Faults named in one answer."""
-
-_ABSENT = object()
 
 
 class Signature:
@@ -63,16 +64,18 @@ class Signature:
         errors: list[FieldError] = []
         seen = 0
         for name, check, kind, required in self._compiled:
-            value = features.get(name, _ABSENT)
-            if value is not _ABSENT:
-                seen += 1
-            if value is _ABSENT or (value is None and not required):
+            value = features.get(name, ABSENT)
+            if value is ABSENT:
                 if required:
                     errors.append(field_error((*loc, name), "is required"))
-            elif check is None:
+                continue
+            seen += 1
+            if value is None and not required:
+                continue
+            if check is None:
                 errors.extend(islice(kind.faults(value, (*loc, name)), MAX_ERRORS))
             elif (fault := check(value)) is not None:
-                errors.append(field_error((*loc, name), fault if value is not None else "must not be null"))
+                errors.append(field_error((*loc, name), fault))
         if seen < len(features):
             unknown = (name for name in features if name not in self._columns)
             errors.extend(

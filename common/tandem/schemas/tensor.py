@@ -13,13 +13,13 @@ ANY_LENGTH = -1
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """`shape` is that of one row, without the leading -1 that stands for the rows; -1 inside is any length."""
+    """`shape` is that of one row, without the -1 in front that stands for the rows; -1 is any length."""
 
     data_type: DataType
     shape: tuple[int, ...]
 
     def faults(self, value: object, loc: Loc) -> Iterator[FieldError]:
-        """Every item that is not of the dtype, every list that is not of the shape or not of its siblings'."""
+        """Every item that is not of the dtype, every list that is not of the shape or its siblings' shape."""
         return self._faults(value, loc, self._lengths(value))
 
     def _lengths(self, value: object) -> tuple[int, ...]:

@@ -1,0 +1,92 @@
+"""Accepting work: the row before the message, the confirm before the 202, one task for one key."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tandem.backplane.edge import Edge
+from tandem.backplane.errors import (
+    BrokerUnavailable,
+    QueueFull,
+    QueueMissing,
+    StoreUnavailable,
+    TandemError,
+)
+from tandem.backplane.idempotency import IdempotencyStore, StoredAnswer, checked_key
+from tandem.backplane.message import Message
+from tandem.backplane.prediction_request import new_task_id, status_url_of
+from tandem.schemas.prediction import Accepted
+
+RETRY_AFTER_SECONDS = 1
+"""When it is worth asking first for what has just been accepted."""
+
+ANYBODY = ""
+"""The owner of every task, as long as callers have no names."""
+
+
+async def accept(edge: Edge, message: Message, expires_in_seconds: int) -> None:
+    """Record a task and publish its message; on return it is accepted.
+
+    Raises QueueFull or QueueMissing (and then it never was), BrokerUnavailable (and then that is unknown, and
+    the same id may be sent again) or StoreUnavailable.
+    """
+    await edge.tasks.accept(message.task_id, expires_in_seconds)
+    try:
+        await edge.publisher.publish(message)
+    except (QueueFull, QueueMissing):
+        with contextlib.suppress(StoreUnavailable):
+            await edge.tasks.forget(message.task_id)
+        raise
+
+
+def accepted_response(task_id: str) -> Response:
+    """The 202 of an accepted task."""
+    url = status_url_of(task_id)
+    body = Accepted(task_id=task_id, status_url=url).model_dump_json()
+    headers = {"Location": url, "Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Response(body, 202, headers, "application/json")
+
+
+async def once(
+    edge: Edge, request: Request, body: bytes, answer: Callable[[str], Awaitable[Response]]
+) -> Response:
+    """Answer with `answer(task_id)`, or with the first answer where the request repeats its Idempotency-Key.
+
+    What fails is not kept: the next request with the key tries again. Raises RequestInProgress and
+    InvalidRequest as `IdempotencyStore.claim` does.
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return await answer(new_task_id())
+    store = IdempotencyStore(edge.client)
+    route = request.url.path.rstrip("/")
+    claim = await store.claim(
+        owner=ANYBODY,
+        route=route,
+        key=checked_key(header),
+        # Which model is meant is part of what was asked.
+        body=request.url.query.encode() + b"\0" + body,
+        task_id=new_task_id(),
+    )
+    if isinstance(claim, StoredAnswer):
+        return Response(claim.body, claim.status, claim.headers, "application/json")
+    try:
+        response = await answer(claim.task_id)
+    except TandemError as error:
+        in_doubt = isinstance(error, BrokerUnavailable) and not isinstance(error, QueueMissing)
+        with contextlib.suppress(StoreUnavailable):
+            await store.release(claim, keep_task_id=in_doubt)
+        raise
+    if response.status_code < 300:  # noqa: PLR2004  the successes
+        kept = {
+            name: response.headers[name] for name in ("location", "retry-after") if name in response.headers
+        }
+        # Without the row the key is taken over after a while, under the same task id.
+        with contextlib.suppress(StoreUnavailable):
+            await store.complete(claim, StoredAnswer(response.status_code, kept, bytes(response.body)))
+    else:
+        with contextlib.suppress(StoreUnavailable):
+            await store.release(claim, keep_task_id=False)
+    return response
