@@ -15,7 +15,7 @@ from celery.worker.consumer import Consumer
 from tandem.backplane.errors import InvalidJson, PoisonTask, TandemError
 from tandem.backplane.settings import settings
 from tandem.backplane.store import synchronous_client
-from tandem.backplane.strict_json import parse
+from tandem.backplane.strict_json import parse_strict
 from tandem.backplane.task_attempts import Delivery, TaskAttempts
 from worker.redis_dead_letters import dead_letter
 
@@ -51,7 +51,7 @@ def _fault_of_body(body: Any) -> str | None:
     if len(raw) > MAX_BODY_BYTES:
         return "too-large"
     try:
-        parts = parse(raw)
+        parts = parse_strict(raw)
     except InvalidJson:
         return "undecodable"
     if not isinstance(parts, list) or len(parts) != PARTS_OF_A_BODY:
@@ -101,7 +101,9 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]  # celery has no types of
     @staticmethod
     def _bury_on_redis(message: Any, task_id: str, headers: Mapping[str, Any], fault: str) -> None:
         queue = str((message.delivery_info or {}).get("routing_key", ""))
-        dead_letter(settings(), headers={"id": task_id, **headers}, body=message.body, queue=queue, reason=fault)
+        dead_letter(
+            settings(), headers={"id": task_id, **headers}, body=message.body, queue=queue, reason=fault
+        )
         if not task_id:
             return
         client = synchronous_client(settings().redis_url)

@@ -1,0 +1,109 @@
+"""The worker's Celery app and its bootstrap: `celery -A worker.app worker`.
+
+Everything is wired here and nowhere else. A missing or wrong setting ends the process with one line.
+"""
+
+import logging
+from typing import Any
+
+import celery.worker.state
+from celery import Celery, signals
+
+from tandem.backplane.errors import SettingsError
+from tandem.backplane.settings import Settings, settings
+from tandem.backplane.topology import PREDICTION_QUEUES
+from worker.celery_config import celery_config
+from worker.declared_queues import DeclaredQueues
+from worker.heartbeat import Heartbeat
+from worker.load_reports import LoadReports
+from worker.loading import LoadedModels
+from worker.process import close_process
+
+_PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
+"""They write two lines a task, with its arguments."""
+_POOL_NAMES = {"thread": "threads"}
+"""Pools whose module is not named as `--pool` names them."""
+
+
+def create_app(given: Settings) -> Celery:
+    """The app, consuming the prediction queues in their order unless `-Q` says otherwise."""
+    made = Celery("tandem", include=["worker.tasks"])
+    made.conf.update(celery_config(given))
+    made.amqp.queues.select(list(PREDICTION_QUEUES))
+    made.steps["worker"].add(LoadedModels)
+    made.steps["consumer"].add(DeclaredQueues)
+    return made
+
+
+def _settings() -> Settings:
+    try:
+        return settings()
+    except SettingsError as error:
+        raise SystemExit(f"worker: {error}") from None
+
+
+app = create_app(_settings())
+_heartbeat: Heartbeat | None = None
+
+
+@signals.celeryd_init.connect
+def check_start(**_: Any) -> None:
+    """End with one line where the worker could not keep its promises."""
+    if not settings().mlflow_tracking_uri:
+        raise SystemExit("worker: missing setting: MLFLOW_TRACKING_URI (the registry to load models from)")
+    if not getattr(app.backend, "connection_errors", ()):
+        # Without `packaging` kombu's Redis transport does not import, and every retry is silently off.
+        raise SystemExit("worker: celery and redis are installed, but not celery[redis]")
+    LoadReports.create()
+
+
+@signals.worker_init.connect
+def set_log_level(sender: Any, **_: Any) -> None:
+    """Let LOG_LEVEL decide, as in every other process."""
+    sender.loglevel = logging.getLevelName(settings().log_level)
+
+
+@signals.after_setup_logger.connect
+def quiet_per_task_loggers(**_: Any) -> None:
+    """Keep arguments, and two lines a task, out of the log."""
+    if settings().log_level != "DEBUG":
+        for name in _PER_TASK_LOGGERS:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@signals.worker_ready.connect
+def start_heartbeat(sender: Any, **_: Any) -> None:
+    """Say that the worker lives, now that it consumes."""
+    global _heartbeat  # noqa: PLW0603  one per main process
+    worker = sender.controller
+    pool = worker.pool_cls.__module__.rpartition(".")[2]
+    _heartbeat = Heartbeat(
+        settings(),
+        LoadReports.of_this_worker(),
+        node=worker.hostname,
+        pool=_POOL_NAMES.get(pool, pool),
+        concurrency=worker.concurrency,
+        end_worker=_end_worker,
+    )
+    _heartbeat.start()
+
+
+def _end_worker() -> None:
+    # What Celery's own signal handlers do; the main loop looks at it.
+    celery.worker.state.should_stop = 1  # type: ignore[assignment]  # typed as None, meant as a status
+
+
+@signals.worker_shutting_down.connect
+def withdraw_soon(**_: Any) -> None:
+    """Take no more work: say so before the running tasks have ended."""
+    if _heartbeat is not None:
+        _heartbeat.stop_soon()
+
+
+@signals.worker_shutdown.connect
+def close(**_: Any) -> None:
+    """Withdraw the heartbeat and close what the main process holds."""
+    if _heartbeat is not None:
+        _heartbeat.stop()
+    close_process()
+    LoadReports.of_this_worker().remove()

@@ -1,0 +1,73 @@
+"""Celery's settings for the worker: every promise of delivery that is a setting, in one place.
+
+Names are those of Celery 5.7. `task_acks_on_failure=False` makes an exception that escapes a task mean
+"dead-letter it": errors of requests and models are stored as results and never escape.
+"""
+
+from typing import Any
+
+from tandem.backplane.settings import Settings
+from tandem.backplane.topology import NORMAL, queues
+
+SOFT_SHUTDOWN_SECONDS = 8.0
+"""What running tasks get to end in after SIGTERM (as REMAP_SIGTERM=SIGQUIT), under a container's usual 10."""
+LOAD_SECONDS = 300.0
+"""What a pool process gets to load its models in before it is replaced."""
+VISIBILITY_MARGIN_SECONDS = 15
+RESTORE_INTERVAL_SECONDS = 5
+
+
+def celery_config(settings: Settings) -> dict[str, Any]:
+    """The configuration of the worker's app."""
+    return {
+        "broker_url": settings.broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # for ever; 0 would make the worker exit at once
+        # A solo worker sends no heartbeat while it predicts, so heartbeats must outlast a task.
+        "broker_heartbeat": max(30, round(settings.task_time_limit_seconds)),
+        "broker_transport_options": _redis_transport(settings) if settings.broker_is_redis else {},
+        "result_backend": settings.redis_url,
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 10,
+        "result_expires": settings.result_ttl_seconds,
+        "redis_socket_connect_timeout": 2.0,
+        "redis_socket_timeout": 5.0,
+        "redis_socket_keepalive": True,
+        "redis_retry_on_timeout": True,
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "task_queues": queues(settings.queue_max_length),
+        "task_default_queue": NORMAL,
+        "task_default_exchange": "",
+        "task_default_routing_key": NORMAL,
+        "task_create_missing_queues": False,
+        "worker_detect_quorum_queues": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_acks_on_failure": False,
+        "task_acks_on_timeout": True,
+        "task_ignore_result": True,
+        "task_track_started": False,
+        "task_time_limit": settings.task_time_limit_seconds,
+        "worker_prefetch_multiplier": 1,
+        "worker_eta_task_limit": 10,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_SECONDS,
+        "worker_proc_alive_timeout": LOAD_SECONDS,
+    }
+
+
+def _redis_transport(settings: Settings) -> dict[str, Any]:
+    return {
+        # A killed worker's messages come back after this long, and a running task's must not.
+        "visibility_timeout": round(settings.task_time_limit_seconds) + VISIBILITY_MARGIN_SECONDS,
+        "unacked_restore_interval": RESTORE_INTERVAL_SECONDS,
+        "unacked_restore_throttle": 1,
+        # Queues in the order of serving: waiting callers first.
+        "queue_order_strategy": "priority",
+        "socket_connect_timeout": 2.0,
+        "socket_timeout": 30.0,
+        "socket_keepalive": True,
+    }

@@ -1,0 +1,48 @@
+"""What one process of the worker holds: its models, its connection to the store, what is built on them."""
+
+from dataclasses import dataclass
+
+import redis
+
+from tandem.backplane.settings import Settings
+from tandem.backplane.store import synchronous_client
+from worker.model_registry import ModelRegistry, load_models
+from worker.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Process:
+    """The wired parts of a process that predicts."""
+
+    settings: Settings
+    client: redis.Redis
+    registry: ModelRegistry
+    predictor: Predictor
+
+
+_process: Process | None = None
+
+
+def open_process(settings: Settings, node: str) -> Process:
+    """Load the models, once however often it is asked; raises as `load_models` does."""
+    global _process  # noqa: PLW0603  one per process, as the models in its memory are
+    if _process is None:
+        registry = load_models(settings, node)
+        client = synchronous_client(settings.redis_url)
+        _process = Process(settings, client, registry, Predictor(registry, client, settings))
+    return _process
+
+
+def process() -> Process:
+    """This process's parts; raises RuntimeError in a process that loads no models."""
+    if _process is None:
+        raise RuntimeError("this process has loaded no models")
+    return _process
+
+
+def close_process() -> None:
+    """Close the connection to the store."""
+    global _process  # noqa: PLW0603
+    if _process is not None:
+        _process.client.close()
+        _process = None
