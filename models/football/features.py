@@ -1,14 +1,14 @@
 """The features of a match: one function for training and serving, from earlier matches alone.
 
-Matches are taken day by day and every match of a day is described before any of that day's results is learned,
-so neither its own result nor a later one, nor one of the same day, can reach a feature.
+Matches are taken day by day and every match of a day is described before any of that day's results is
+learned, so neither its own result nor a later one, nor one of the same day, can reach a feature.
 """
 
 from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
-from models.football.elo import Elo
+from models.football.elo import OF_THE_DAY, OF_THE_LONG_RUN, Elo
 from models.football.fixture import Fixture, SideCounts
 from models.football.form import Form, both_sides
 from models.football.scoring_rates import ScoringRates
@@ -19,6 +19,8 @@ Features = dict[str, float | None]
 REQUIRED_FEATURES = (
     "home_elo",
     "away_elo",
+    "home_long_run_elo",
+    "away_long_run_elo",
     "home_expected_goals",
     "away_expected_goals",
     "home_expected_performance",
@@ -63,12 +65,20 @@ class _Division:
 
     def __init__(self) -> None:
         self.calendar = SeasonCalendar()
-        self.elo = Elo()
+        self.elo = Elo(OF_THE_DAY)
+        self.long_run_elo = Elo(OF_THE_LONG_RUN)
         self.goals = ScoringRates(_goals, start=1.4, step=0.03)
         self.performance = ScoringRates(_performance, start=1.4, step=0.05)
         self.shots = ScoringRates(_shots, start=12.5, step=0.05)
         self.shots_on_target = ScoringRates(_shots_on_target, start=4.4, step=0.04)
-        self.ratings = (self.elo, self.goals, self.performance, self.shots, self.shots_on_target)
+        self.ratings = (
+            self.elo,
+            self.long_run_elo,
+            self.goals,
+            self.performance,
+            self.shots,
+            self.shots_on_target,
+        )
         self.forms: dict[str, Form] = {}
 
     def open_day(self, day: date, fixtures: Sequence[Fixture]) -> None:
@@ -86,7 +96,12 @@ class _Division:
     def describe(self, fixture: Fixture) -> Features:
         """Give the features of a fixture of the day that was opened."""
         home, away, day = fixture.home_team, fixture.away_team, fixture.match_date
-        values: Features = {"home_elo": self.elo.rating(home), "away_elo": self.elo.rating(away)}
+        values: Features = {
+            "home_elo": self.elo.rating(home),
+            "away_elo": self.elo.rating(away),
+            "home_long_run_elo": self.long_run_elo.rating(home),
+            "away_long_run_elo": self.long_run_elo.rating(away),
+        }
         for name in ("goals", "performance", "shots", "shots_on_target"):
             rates: ScoringRates = getattr(self, name)
             known = rates.informed or name in {"goals", "performance"}
@@ -122,11 +137,14 @@ class _Division:
 def features_of(fixtures: Sequence[Fixture]) -> list[Features]:
     """Describe every fixture by what was known before its day, in the order given.
 
-    Unplayed fixtures are described like any other and teach nothing but the calendar. Divisions are kept apart.
+    Unplayed fixtures are described like any other and teach nothing but the calendar. Divisions are kept
+    apart.
     """
     described: dict[int, Features] = {}
     divisions: dict[str, _Division] = {}
-    order = sorted(range(len(fixtures)), key=lambda index: (fixtures[index].match_date, fixtures[index].division))
+    order = sorted(
+        range(len(fixtures)), key=lambda index: (fixtures[index].match_date, fixtures[index].division)
+    )
     for (day, name), indices in groupby(
         order, key=lambda index: (fixtures[index].match_date, fixtures[index].division)
     ):

@@ -1,4 +1,4 @@
-"""The recent matches of one team: points, goals and shots over the last few, and the days since the last one."""
+"""The recent matches of one team: points, goals and shots over the last few, and the days of rest."""
 
 from collections import deque
 from dataclasses import dataclass

@@ -148,7 +148,9 @@ def read_results(content: bytes, source: str) -> list[Fixture]:
             matches.append(match)
             continue
         if home_goals is None or away_goals is None:
-            raise row.refuse("FTHG" if home_goals is None else "FTAG", "is empty beside the other side's goals")
+            raise row.refuse(
+                "FTHG" if home_goals is None else "FTAG", "is empty beside the other side's goals"
+            )
         played = replace(
             match, home=_side(row, home_goals, "HS", "HST"), away=_side(row, away_goals, "AS", "AST")
         )

@@ -1,4 +1,4 @@
-"""Attack and defence ratings for anything a side counts in a match: goals, shots, shots on target, performance.
+"""Attack and defence ratings for anything a side counts in a match: goals, shots, performance.
 
 A Poisson model learned match by match: the expected count is exp(level + attack - defence), and after each
 match both sides move along the gradient of the Poisson likelihood, so older matches fade by themselves.
@@ -24,7 +24,7 @@ class _Strength:
 
 
 class ScoringRates:
-    """The ratings of one division for the count that `count_of` reads (None where the source does not tell)."""
+    """The ratings of one division for what `count_of` reads (None where the source does not tell)."""
 
     def __init__(self, count_of: Callable[[SideCounts], float | None], start: float, step: float) -> None:
         """`start` is the usual count of a side in a match; `step` how far one match moves a rating."""
