@@ -5,7 +5,9 @@ It runs in a session of its own, so that Ctrl-C reaches the owner alone, who the
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,23 +69,22 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
+        if shutil.which(self._arguments[0]) is None:
+            raise StartError(f"{self.name} cannot be started: there is no {self._arguments[0]}")
         arguments = self._arguments
         if sys.platform == "linux":
             tie = Path(__file__).with_name("tied.py")
             arguments = [sys.executable, "-I", "-S", str(tie), str(os.getpid()), *arguments]
         with self.log.open("ab") as log:
-            try:
-                self._process = subprocess.Popen(
-                    arguments,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=self._directory,
-                    env=self._variables,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise StartError(f"{self.name} cannot be started: {error}") from error
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._directory,
+                env=self._variables,
+                start_new_session=True,
+            )
 
     def wait_until(self, is_ready: Callable[[], bool], *, timeout_seconds: float) -> None:
         """Wait until `is_ready()`; StartError with the end of its log when it dies or takes too long."""
@@ -101,20 +102,23 @@ class Child:
             return ""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the program alone; harmless once it has ended."""
+    def pause(self) -> None:
+        """Let it stand still until `resume`, its connections staying open."""
         if self._process is not None:
-            self._process.send_signal(number)
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Ask it to end, wait, and kill what is left of it and of what it started."""
         if self._process is None:
             return
         self._process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(self._stop_seconds)
-        except subprocess.TimeoutExpired:
-            pass
         self.kill()
 
     def kill(self) -> None:
@@ -122,10 +126,9 @@ class Child:
         if self._process is None:
             return
         if os.name == "posix":
-            try:
+            # Nothing may be left of its group; macOS says EPERM for a group of zombies.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass  # nothing is left of its group (macOS says EPERM for a group of zombies)
         else:
             self._process.kill()
         self._process.wait(self._stop_seconds)

@@ -17,4 +17,6 @@ if __name__ == "__main__":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(1)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these; an ignored signal outlives exec
+        signal.signal(number, signal.SIG_DFL)
     os.execvp(program[0], program)  # noqa: S606  no shell is wanted

@@ -1,0 +1,165 @@
+"""`make e2e`: the whole system in containers and under SAM, asked from outside, then taken down again.
+
+    python3 -m local e2e [--without sam] [--without browser] [PYTEST-ARGUMENT…]
+
+What was not run is said at the end, in words. Ends with 0 when everything that was not left out succeeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.composition import Composition, CompositionError
+from local.e2e_prerequisites import PrerequisiteMissing, Prerequisites
+from local.lock import Lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests" / "e2e"
+OPTIONAL = {
+    "sam": ("sam build, sam local invoke and the layer as it is deployed", ("test_sam.py", "test_layer.py")),
+    "browser": ("the API opened in a browser", ("test_browser.py",)),
+}
+SAM_BUILD_SECONDS = 900
+TESTS_SECONDS = 1200
+
+
+class StepFailed(RuntimeError):
+    """A step ended badly; its own words have been printed."""
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Print what begins, and how long it took."""
+    print(f"\n=== {name}", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        print(f"=== {name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def run(command: list[str], *, seconds: float, variables: dict[str, str] | None = None) -> None:
+    """Run a program in the checkout; StepFailed when it fails or takes too long."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=os.environ | (variables or {}),
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StepFailed(f"{command[0]} took over {seconds:.0f} s") from error
+    if done.returncode:
+        raise StepFailed(f"{Path(command[0]).name} ended with status {done.returncode}")
+
+
+def build_functions(directory: Path) -> None:
+    """`sam build` in the image of the runtime, so that no Python of this machine's counts."""
+    build = ["sam", "build", "--use-container", "--no-cached", "--build-dir", str(directory)]
+    run([*build, "--skip-pull-image"], seconds=SAM_BUILD_SECONDS, variables={"SAM_CLI_TELEMETRY": "0"})
+
+
+def ask(composition: Composition, sam_build: Path, left_out: list[str], extra: list[str]) -> None:
+    """The tests of tests/e2e against what is up."""
+    ignored = [f"--ignore={TESTS / name}" for part in left_out for name in OPTIONAL[part][1]]
+    variables = {
+        "TANDEM_E2E_URL": f"http://{composition.address('gateway', 8000)}",
+        "TANDEM_E2E_NETWORK": composition.network,
+        "TANDEM_E2E_SAM_BUILD": str(sam_build),
+    }
+    pytest = [sys.executable, "-m", "pytest", str(TESTS), *ignored, *extra]
+    run(pytest, seconds=TESTS_SECONDS, variables=variables)
+
+
+def run_all(left_out: list[str], extra: list[str]) -> None:
+    """Every step, and afterwards everything gone that it made."""
+    needs = Prerequisites.of(ROOT)
+    checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    composition = Composition(ROOT, f"tandem-e2e-{checkout}")
+    with contextlib.ExitStack() as stack:
+        with step("prerequisites"):
+            for part in OPTIONAL.keys() - set(left_out):
+                getattr(needs, part)()
+            if needs.engine():
+                stack.callback(needs.stop_engine)
+            needs.images(with_sam="sam" not in left_out)
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-e2e-")))
+        stack.enter_context(taken_down(composition))
+        with step("compose: build"):
+            composition.down()  # what a run left that was killed
+            composition.build()
+        with step("compose: start and wait until healthy"):
+            composition.up()
+        if "sam" not in left_out:
+            with step("sam build"):
+                build_functions(directory)
+        with step("tests"):
+            ask(composition, directory, left_out, extra)
+
+
+@contextlib.contextmanager
+def taken_down(composition: Composition) -> Iterator[None]:
+    """Show what the containers say when a step fails; remove everything in any case, uninterrupted."""
+    try:
+        yield
+    except (CompositionError, StepFailed):
+        with step("compose: what its containers say"):
+            composition.show_state()
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        with step("compose: take down"):
+            composition.down()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(argv: list[str]) -> int:
+    """Run everything that is not left out; the exit status."""
+    parser = argparse.ArgumentParser(prog="python3 -m local e2e", description=__doc__)
+    parser.add_argument("--without", action="append", choices=sorted(OPTIONAL), default=[])
+    chosen, extra = parser.parse_known_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    problem = ""
+    with Lock(ROOT / ".tandem" / "e2e.lock") as lock:
+        if not lock.take():
+            print("e2e: another run of this checkout is under way", file=sys.stderr)
+            return 1
+        try:
+            run_all(chosen.without, extra)
+        except KeyboardInterrupt:
+            problem = "interrupted"
+        except (PrerequisiteMissing, CompositionError, StepFailed) as error:
+            problem = str(error)
+    report(chosen.without, problem)
+    return 130 if problem == "interrupted" else int(bool(problem))
+
+
+def report(left_out: list[str], problem: str) -> None:
+    """Say what was run and what was not."""
+    for part in left_out:
+        print(f"e2e: NOT RUN, left out by --without {part}: {OPTIONAL[part][0]}")
+    print(f"e2e: FAILED: {problem}" if problem else "e2e: succeeded")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

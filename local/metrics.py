@@ -1,0 +1,60 @@
+"""What the gateway counts, as Prometheus text; true also when several processes answer on its port.
+
+With `PROMETHEUS_MULTIPROC_DIR` set, every process writes its counts to files there and whichever is asked
+adds up all of them. The directory has to be empty when the first process starts.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+SYNC, ASYNC = "sync", "async"
+SOURCES = {
+    ("POST", "/predict"): SYNC,
+    ("GET", "/predict/{match_id}"): SYNC,
+    ("POST", "/predict/async"): ASYNC,
+}
+DEADLINE_PASSED = 504
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
+
+_registry = CollectorRegistry()
+_requests = Counter(
+    "prediction_requests_total",
+    "Requests for one prediction, by whether the caller waits for it",
+    ["source"],
+    registry=_registry,
+)
+_timeouts = Counter(
+    "prediction_timeouts_total", "Requests for one prediction answered with 504", registry=_registry
+)
+_seconds = Histogram(
+    "http_request_duration_seconds",
+    "From the request to the end of its answer",
+    ["function", "status"],
+    buckets=BUCKETS,
+    registry=_registry,
+)
+for _source in (SYNC, ASYNC):
+    _requests.labels(_source)  # a count that is shown from the start can be told from one that is missing
+
+
+def observe(function: str, method: str, route: str, status: int, seconds: float) -> None:
+    """Count one request answered by the `route` (`/predict/{match_id}`, not its path) of `function`."""
+    _seconds.labels(function, f"{status // 100}xx").observe(seconds)
+    source = SOURCES.get((method, route.rstrip("/")))
+    if source is not None:
+        _requests.labels(source).inc()
+        if status == DEADLINE_PASSED:
+            _timeouts.inc()
+
+
+def exposition() -> bytes:
+    """All counts of all processes of this port, in Prometheus' text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(_registry)
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return generate_latest(together)
