@@ -1,0 +1,76 @@
+"""compose.yaml keeps its promises for every service, also for those added later."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tandem.backplane.settings import Settings
+from tests.unit.infra.cloudformation import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+NOT_SETTINGS = re.compile(r"RABBITMQ_.*|MLFLOW_DISABLE_TELEMETRY|GIT_PYTHON_REFRESH|\w+_URL")
+
+
+def dockerfile(service: dict[str, Any]) -> str:
+    """The text of the Dockerfile of a service that is built here."""
+    path: str = service["build"]["dockerfile"]
+    return (ROOT / path).read_text()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_bounded_and_confined(name: str) -> None:
+    """Memory and log are bounded, only volumes and /tmp can be written to, and no privilege is gained."""
+    service = SERVICES[name]
+    assert service["init"] is True
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "mem_limit" in service
+    assert "max-size" in service["logging"]["options"]
+    assert service["restart"] in {"unless-stopped", "no"}
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service["restart"] != "no"])
+def test_every_service_that_stays_has_a_health_check(name: str) -> None:
+    """In compose.yaml, or in its Dockerfile; and it is given time to stop in order."""
+    service = SERVICES[name]
+    assert "healthcheck" in service or "HEALTHCHECK" in dockerfile(service)
+    assert "stop_grace_period" in service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_runs_as_root(name: str) -> None:
+    """The user is named by compose.yaml or by the Dockerfile's last stage."""
+    service = SERVICES[name]
+    if "build" in service:
+        last_stage = dockerfile(service).rpartition("\nFROM ")[2]
+        assert re.search(r"^USER (?!root|0)", last_stage, re.MULTILINE)
+    else:
+        assert service["user"] not in {"root", "0"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_variable_is_known(name: str) -> None:
+    """A misspelt variable would silently leave its setting at the default."""
+    known = {field.upper() for field in Settings.model_fields}
+    unknown = set(SERVICES[name].get("environment", {})) - known
+    assert {variable for variable in unknown if not NOT_SETTINGS.fullmatch(variable)} == set()
+
+
+def test_nothing_listens_to_the_outside() -> None:
+    """Every published port is bound to the loopback address, for there is no authentication here."""
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
+def test_dockerfiles_need_nothing_but_the_base_image(name: str) -> None:
+    """One public base image, no frontend to be fetched, and packages as locked."""
+    text = dockerfile(SERVICES[name])
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"python:3.13-slim"}
+    assert "# syntax" not in text
+    assert "--frozen" in text
