@@ -10,18 +10,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import os
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.composition import Composition, CompositionError
 from local.e2e_prerequisites import PrerequisiteMissing, Prerequisites
 from local.lock import Lock
+from local.sam_build import sam_build, sam_images_removed
+from local.steps import StepFailed, run, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,58 +32,21 @@ OPTIONAL = {
     "sam": ("sam build, sam local invoke and the layer as it is deployed", ("test_sam.py", "test_layer.py")),
     "browser": ("the API opened in a browser", ("test_browser.py",)),
 }
-SAM_BUILD_SECONDS = 900
 TESTS_SECONDS = 1200
 
 
-class StepFailed(RuntimeError):
-    """A step ended badly; its own words have been printed."""
-
-
-@contextlib.contextmanager
-def step(name: str) -> Iterator[None]:
-    """Print what begins, and how long it took."""
-    print(f"\n=== {name}", flush=True)
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        print(f"=== {name}: {time.monotonic() - started:.0f} s", flush=True)
-
-
-def run(command: list[str], *, seconds: float, variables: dict[str, str] | None = None) -> None:
-    """Run a program in the checkout; StepFailed when it fails or takes too long."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=os.environ | (variables or {}),
-            stdin=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise StepFailed(f"{command[0]} took over {seconds:.0f} s") from error
-    if done.returncode:
-        raise StepFailed(f"{Path(command[0]).name} ended with status {done.returncode}")
-
-
-def build_functions(directory: Path) -> None:
-    """`sam build` in the image of the runtime, so that no Python of this machine's counts."""
-    build = ["sam", "build", "--use-container", "--no-cached", "--build-dir", str(directory)]
-    run([*build, "--skip-pull-image"], seconds=SAM_BUILD_SECONDS, variables={"SAM_CLI_TELEMETRY": "0"})
-
-
-def ask(composition: Composition, sam_build: Path, left_out: list[str], extra: list[str]) -> None:
+def ask(composition: Composition, directory: Path, left_out: list[str], extra: list[str]) -> None:
     """The tests of tests/e2e against what is up."""
     ignored = [f"--ignore={TESTS / name}" for part in left_out for name in OPTIONAL[part][1]]
     variables = {
         "TANDEM_E2E_URL": f"http://{composition.address('gateway', 8000)}",
         "TANDEM_E2E_NETWORK": composition.network,
-        "TANDEM_E2E_SAM_BUILD": str(sam_build),
+        "TANDEM_E2E_SAM_BUILD": str(directory / "build"),
+        "SAM_LAYER_CACHE_BASEDIR": str(directory / "layers"),
+        "SAM_CLI_TELEMETRY": "0",
     }
     pytest = [sys.executable, "-m", "pytest", str(TESTS), *ignored, *extra]
-    run(pytest, seconds=TESTS_SECONDS, variables=variables)
+    run(pytest, directory=ROOT, seconds=TESTS_SECONDS, variables=variables)
 
 
 def run_all(left_out: list[str], extra: list[str]) -> None:
@@ -107,8 +69,9 @@ def run_all(left_out: list[str], extra: list[str]) -> None:
         with step("compose: start and wait until healthy"):
             composition.up()
         if "sam" not in left_out:
+            stack.enter_context(sam_images_removed())
             with step("sam build"):
-                build_functions(directory)
+                sam_build(ROOT, directory / "build")
         with step("tests"):
             ask(composition, directory, left_out, extra)
 

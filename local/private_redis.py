@@ -28,8 +28,9 @@ MISSING = (
 class PrivateRedis:
     """One Redis that keeps its data in `directory`; the port stays the same over `kill` and `start`."""
 
-    def __init__(self, directory: Path, *, programs: Path | None = None) -> None:
+    def __init__(self, directory: Path, *, programs: Path | None = None, log: Path | None = None) -> None:
         """Find a server to run; StartError names what is missing. `programs`: where a fetched one is kept."""
+        self._log = log or directory.absolute() / "redis.log"
         self.directory = directory.absolute()
         self.port = free_port()
         self._child = self._find((programs or self.directory).absolute())
@@ -85,11 +86,10 @@ class PrivateRedis:
         self.stop()
 
     def _find(self, programs: Path) -> Child:
-        log = self.directory / "redis.log"
         program = redis_program.from_path() or redis_program.from_wheel(programs)
         if program is not None:
             place = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)]
-            return Child("redis", [str(program), *place, *SETTINGS], log=log)
+            return Child("redis", [str(program), *place, *SETTINGS], log=self._log)
         engine = container_engine()
         if engine is None:
             raise StartError(MISSING)
@@ -97,5 +97,11 @@ class PrivateRedis:
         serve = ["redis-server", "--protected-mode", "no", *SETTINGS]
         data = (self.directory / "data", "/data")
         return Container(
-            name, engine=engine, image=IMAGE, ports={self.port: 6379}, data=data, log=log, arguments=serve
+            name,
+            engine=engine,
+            image=IMAGE,
+            ports={self.port: 6379},
+            data=data,
+            log=self._log,
+            arguments=serve,
         )

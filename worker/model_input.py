@@ -6,6 +6,7 @@ which is the only form of "missing" that MLflow takes for them.
 """
 
 import binascii
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -74,29 +75,47 @@ def _name_of(spec: Mapping[str, Any], at: int) -> str:
     return str(spec.get("name", at))
 
 
+def _only(values: list[Any], *types: type) -> list[Any]:
+    """The values, or TypeError: numpy and pandas would read "1", true and 2.5 as whatever is asked for."""
+    if not set(map(type, values)) <= {*types, type(None)}:
+        raise TypeError("a value is of another type than its column")
+    return values
+
+
 def _booleans(values: list[Any]) -> Any:
-    return pd.Series(values, dtype=object if None in values else bool)
+    return pd.Series(_only(values, bool), dtype=object if None in values else bool)
+
+
+def _whole(values: list[Any]) -> list[int]:
+    whole = [int(value) for value in _only(values, int, float)]
+    if whole != values:
+        raise ValueError("a value of a column of whole numbers has a fraction")
+    return whole
 
 
 def _integers(values: list[Any]) -> Any:
-    return np.array([int(value) for value in values], dtype=np.int32)
+    return np.array(_whole(values), dtype=np.int32)
 
 
 def _longs(values: list[Any]) -> Any:
-    return np.array([int(value) for value in values], dtype=np.int64)
+    return np.array(_whole(values), dtype=np.int64)
+
+
+def _numbers(values: list[Any]) -> list[float]:
+    return [math.nan if value is None else value for value in _only(values, int, float)]
 
 
 def _floats(values: list[Any]) -> Any:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
+    return np.array(_numbers(values), dtype=np.float32)
 
 
 def _doubles(values: list[Any]) -> Any:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.array(_numbers(values), dtype=np.float64)
 
 
 def _strings(values: list[Any]) -> Any:
     # The type pandas itself gives text, so that a model meets what it was trained on.
-    return pd.Series(values, dtype="str")
+    return pd.Series(_only(values, str), dtype="str")
 
 
 def _binaries(values: list[Any]) -> Any:

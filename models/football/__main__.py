@@ -19,8 +19,8 @@ from tandem.backplane.store import synchronous_client
 
 MLFLOW_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 """Read by MLflow when it is imported; the environment may say otherwise. Its own waits add up to an hour."""
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
             "--as-of",
             type=day_of,
             metavar="DATE",
-            help="the day up to which results are known (default: AS_OF, else the day of the last result)",
+            help="the day up to which results are known (default: that of the last result, by AS_OF if set)",
         )
     train.add_argument("--if-missing", action="store_true", help="do nothing where the alias has a model")
     train.add_argument("--promote", action="store_true", help="serve the new model even if it is worse")
@@ -57,12 +57,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _history(results: Sequence[str], fixtures: str | None, as_of: date | None) -> History:
-    day = as_of or settings().as_of
     if not results and fixtures:
         raise InvalidResults(f"{fixtures}: fixtures need the results before them (--results)")
     if results:
-        return history_of(load_results(results), load_fixtures(fixtures) if fixtures else [], day)
-    return made_up_league(day or settings().today).history
+        return history_of(
+            load_results(results),
+            load_fixtures(fixtures) if fixtures else [],
+            as_of=as_of,
+            today=settings().as_of,
+        )
+    return made_up_league(as_of or settings().today).history
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -95,6 +99,8 @@ def _publish(arguments: argparse.Namespace) -> None:
     if not history.upcoming:
         raise InvalidResults(f"no match is to be played from {history.as_of} on; name a file with --fixtures")
     print(f"publish: features of {history.description}", flush=True)
+    if history.unknown_teams:
+        print(f"publish: no result is known of {', '.join(history.unknown_teams)}: taken as newly promoted")
     matches = upcoming_matches(history)
     with contextlib.closing(synchronous_client(settings().redis_url)) as client:
         publish_matches(client, matches)

@@ -10,8 +10,8 @@ from models.football.evaluation import Evaluation, Outcomes
 from models.football.score_lines import Array
 
 CLASSES = (("home win", "o", "#0072b2"), ("draw", "s", "#666666"), ("away win", "^", "#d55e00"))
-GROUPS = 7
-"""Equally large groups of matches per class: some hundred each, so that chance does not draw the line."""
+GROUPS = 5
+"""Equally large groups of matches per class: over a hundred each, so that chance does not draw the line."""
 
 
 def _groups(chances: Array, outcomes: Outcomes, label: int) -> Iterator[tuple[float, float, float]]:

@@ -19,6 +19,14 @@ class History:
     made_up: bool = False
 
     @property
+    def unknown_teams(self) -> list[str]:
+        """Teams with matches to come and no result: newly promoted, or spelt differently in the two files."""
+        known = {team for match in self.played for team in (match.home_team, match.away_team)}
+        return sorted(
+            {team for match in self.upcoming for team in (match.home_team, match.away_team)} - known
+        )
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the played matches: the same data, the same digest."""
         lines = (
@@ -58,11 +66,18 @@ def _in_division(fixture: Fixture, results: Sequence[Fixture]) -> Fixture:
     return replace(fixture, division=next(mine, results[-1].division))
 
 
-def history_of(results: Sequence[Fixture], fixtures: Sequence[Fixture], as_of: date | None = None) -> History:
-    """Sort out what is played and what is to come on `as_of` (default: the day of the last result).
+def history_of(
+    results: Sequence[Fixture],
+    fixtures: Sequence[Fixture],
+    *,
+    as_of: date | None = None,
+    today: date | None = None,
+) -> History:
+    """Sort out what is played and what is to come on `as_of`, by default the day of the last result.
 
-    Results after `as_of` become fixtures: their scores are forgotten. A fixture that should have been played
-    before `as_of` and was not is left out. Raises InvalidResults.
+    With `today` that is the last result by then. It is never later than the last result unless `as_of` says
+    so, so that old files cannot pass for fresh ones. Results after it become fixtures: their scores are
+    forgotten. A fixture that should have been played before it and was not is left out. Raises InvalidResults.
     """
     matches = _without_repeats(results)
     played = sorted(
@@ -70,10 +85,11 @@ def history_of(results: Sequence[Fixture], fixtures: Sequence[Fixture], as_of: d
     )
     if not played:
         raise InvalidResults("the files hold no played match")
-    day = as_of or played[-1].match_date
-    known = [match for match in played if match.match_date <= day]
+    limit = as_of or today or played[-1].match_date
+    known = [match for match in played if match.match_date <= limit]
     if not known:
-        raise InvalidResults(f"no match was played by {day}; the first is on {played[0].match_date}")
+        raise InvalidResults(f"no match was played by {limit}; the first is on {played[0].match_date}")
+    day = as_of or known[-1].match_date
     taken = {match.key for match in known}
     given = [_in_division(fixture, known) for fixture in fixtures]
     later = [match.unplayed() for match in matches if match.key not in taken]

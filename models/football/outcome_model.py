@@ -16,6 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from models.football.features import FEATURES, Features
 from models.football.score_lines import Array, outcome_chances
@@ -64,10 +65,12 @@ def fit(frame: pd.DataFrame, goals: npt.NDArray[np.int64]) -> Pipeline:
     scaler = StandardScaler()
     weights = _weights()
     scaled = scaler.fit_transform(imputer.fit_transform(frame)) * weights
-    chances = _chances_behind(scaled, goals)
-    classifier: Any = LogisticRegression(C=OUTCOME_PENALTY_INVERSE, solver=SOLVER).fit(
-        np.vstack([scaled] * 3), np.repeat([0, 1, 2], len(scaled)), sample_weight=chances.T.ravel()
-    )
+    # One thread: the matrices are small, and threads that wait for one another took eight times as long.
+    with threadpool_limits(1):
+        chances = _chances_behind(scaled, goals)
+        classifier: Any = LogisticRegression(C=OUTCOME_PENALTY_INVERSE, solver=SOLVER).fit(
+            np.vstack([scaled] * 3), np.repeat([0, 1, 2], len(scaled)), sample_weight=chances.T.ravel()
+        )
     classifier.coef_ = classifier.coef_ * (weights / scaler.scale_)
     classifier.intercept_ = classifier.intercept_ - classifier.coef_ @ scaler.mean_
     return Pipeline([("imputer", imputer), ("classifier", classifier)])

@@ -14,6 +14,7 @@ from models.football.fixture import Fixture, Outcome, SideCounts
 
 FIXTURE_COLUMNS = ("Date", "HomeTeam", "AwayTeam")
 RESULT_LETTERS = {"H": Outcome.HOME_WIN, "D": Outcome.DRAW, "A": Outcome.AWAY_WIN}
+LONGEST_TEXT = 100
 LARGEST_COUNT = 200
 """No side of any match has had more of anything; a larger number is a column out of place."""
 
@@ -56,8 +57,9 @@ class _Row:
 
     def text(self, column: str) -> str:
         """The cell, which must not be empty."""
-        if not (value := self._cells.get(column, "")):
-            raise self.refuse(column, "is empty")
+        value = self._cells.get(column, "")
+        if not 0 < len(value) <= LONGEST_TEXT:
+            raise self.refuse(column, f"is longer than {LONGEST_TEXT} characters" if value else "is empty")
         return value
 
     def optional_text(self, column: str) -> str:

@@ -61,5 +61,4 @@ def test_layer_and_functions_stay_small(alone: dict[str, dict[str, Any]]) -> Non
     """Unzipped and compiled: what a cold start has to load."""
     layer = alone[FUNCTIONS[0]]["sizes"]["layer"]
     total = layer + sum(told["sizes"]["function"] for told in alone.values())
-    print(f"layer and functions: {total / MEGABYTE:.1f} MB")
-    assert total <= LIMIT_BYTES
+    assert total <= LIMIT_BYTES, f"{total / MEGABYTE:.1f} MB"

@@ -4,12 +4,13 @@ kombu's own retries are not used: it takes a broker's nack for a broken connecti
 one. Its closing handshake is not used either: under a memory alarm the broker never answers it.
 """
 
+import selectors
 import socket
 import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from amqp.exceptions import AMQPError
 from kombu import Connection, Producer
@@ -28,6 +29,8 @@ TRANSPORT_ERRORS = (AMQPError, KombuError, RedisError, OSError)
 STUMBLES = (AttributeError, LookupError, TypeError, ValueError, struct.error)
 """What py-amqp and kombu run into when a connection ends under their feet, or a header fits no frame."""
 
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
 
 class BrokerConnection:
     """A connection for publishing; used by one thread, closed by its owner."""
@@ -41,7 +44,8 @@ class BrokerConnection:
         self._refused: dict[str, TandemError] = {}
         self._room: dict[str, int] = {}
         self._frames = FrameBuffer()
-        self._connection = Connection(
+        # Any, here and below: kombu's own types know neither the transports' methods nor all of its own.
+        self._connection: Any = Connection(
             url,
             connect_timeout=CONNECT_SECONDS,
             heartbeat=0,
@@ -80,10 +84,9 @@ class BrokerConnection:
     def _open(self) -> None:
         if not self._is_redis:
             self._bound_waits()
-        # py-amqp's channel or the Redis transport's; kombu's own type knows neither's methods.
-        self._channel = cast("Any", self._connection.default_channel)
+        self._channel = self._connection.default_channel
         on_return = None if self._is_redis else self._on_return
-        self._producer = Producer(self._channel, auto_declare=False, on_return=on_return)
+        self._producer: Any = Producer(self._channel, auto_declare=False, on_return=on_return)
         if not self._is_redis:
             self._channel.confirm_select()
             self._channel.events["basic_ack"].add(self._on_ack)
@@ -93,11 +96,12 @@ class BrokerConnection:
         self._connection.ensure_connection(
             max_retries=1, interval_start=0, interval_step=0.1, timeout=CONNECT_SECONDS
         )
-        amqp = cast("Any", self._connection.connection)
+        amqp = self._connection.connection
         # The options read_timeout and write_timeout would not end a frame that has half arrived.
-        amqp.transport.sock.settimeout(CONFIRM_SECONDS)
+        self._socket = amqp.transport.sock
+        self._socket.settimeout(CONFIRM_SECONDS)
         # What py-amqp would look for before each message, `publish` looks for once a batch.
-        amqp.client_properties["capabilities"]["connection.blocked"] = False
+        amqp.client_properties.get("capabilities", {})["connection.blocked"] = False
 
     def publish(self, messages: Sequence[Message]) -> dict[str, TandemError]:
         """Publish all, wait for every confirm, and give the refused ones by task id.
@@ -171,10 +175,16 @@ class BrokerConnection:
         """Take in what the broker has said since: that it is blocked, no longer, or gone."""
         if self._is_redis:
             return
-        with suppress(TimeoutError):
-            while True:
-                self._connection.drain_events(timeout=0)
+        while self._has_news():
+            with suppress(TimeoutError):
+                self._connection.drain_events(timeout=0.001)
         self._raise_if_blocked()
+
+    def _has_news(self) -> bool:
+        # Asked of the socket, for py-amqp's read without waiting spins on a frame that has half arrived.
+        with _Selector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            return bool(getattr(self._socket, "pending", int)() or selector.select(0))
 
     def _raise_if_blocked(self) -> None:
         if self._blocked_at is None:

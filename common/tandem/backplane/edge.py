@@ -12,7 +12,7 @@ from tandem.backplane.model_cards import ModelCatalog
 from tandem.backplane.publisher import Publisher
 from tandem.backplane.replies import Replies
 from tandem.backplane.settings import Settings, settings
-from tandem.backplane.store import asynchronous_client
+from tandem.backplane.store import asynchronous_client, listening_client
 from tandem.backplane.task_store import TaskStore
 
 
@@ -46,7 +46,7 @@ def wire(given: Settings) -> Edge:
         matches=MatchStore(client),
         catalog=ModelCatalog(client),
         publisher=Publisher(given),
-        replies=Replies(client, tasks),
+        replies=Replies(listening_client(given.redis_url), tasks),
     )
 
 

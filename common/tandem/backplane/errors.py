@@ -50,6 +50,11 @@ class TandemError(Exception):
         """Further members of the problem object."""
         return {}
 
+    @property
+    def arguments(self) -> list[Any]:
+        """What makes this error again when its class is called with it, as a Celery client does."""
+        return [self.detail]
+
 
 class SettingsError(TandemError):
     """A setting is missing or wrong; the process stops with this one line."""
@@ -99,6 +104,11 @@ class InvalidRequest(RequestError):
     def members(self) -> dict[str, Any]:
         """`errors`: a list of `{"loc": [...], "msg": "..."}`."""
         return {"errors": self.errors}
+
+    @property
+    def arguments(self) -> list[Any]:
+        """The errors and the detail."""
+        return [self.errors, self.detail]
 
 
 class NotFound(RequestError):
@@ -217,6 +227,11 @@ class DeadlinePassed(TandemError):
     def members(self) -> dict[str, Any]:
         """`task_id` and `status_url`."""
         return {"task_id": self.task_id, "status_url": self.status_url}
+
+    @property
+    def arguments(self) -> list[Any]:
+        """The task id and the status URL."""
+        return [self.task_id, self.status_url]
 
 
 class ModelError(TandemError):

@@ -2,30 +2,39 @@
 
 A pub/sub message is only a hint that comes fast: what counts is the result in the store. So whoever has
 waited for a second is looked up there too, every second, and a lost connection, a message sent while
-nobody listened, or a function frozen between two requests costs at most that second.
+nobody listened, or a function frozen between two requests costs at most two.
 """
 
 import asyncio
 import json
 import os
+import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import redis.asyncio
+from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from tandem.backplane.errors import StoreUnavailable
-from tandem.backplane.task_scripts import meta_key
+from tandem.backplane.task_scripts import META_PREFIX, meta_key
 from tandem.backplane.task_store import TaskStore
 
 SWEEP_SECONDS = 1.0
+PROBE_SECONDS = 5.0
+"""A connection that has been silent for this long is asked for a sign of life, and given up after as long."""
 WAITING_LIMIT = 20_000
 _TASK_ID = b'{"task_id": "'
 
 
 class Replies:
-    """Waits for tasks to end, on one event loop. Owns its reader and its connection; `close` ends both."""
+    """Waits for tasks to end, on one event loop. Owns its reader and `client`; `close` ends both.
+
+    `client` is one that tries nothing again by itself (`store.listening_client`): only the reader connects.
+    """
 
     def __init__(self, client: redis.asyncio.Redis, tasks: TaskStore) -> None:
         self._client = client
@@ -33,8 +42,10 @@ class Replies:
         self.channel = f"tandem:replies:{os.getpid()}-{uuid.uuid4().hex[:12]}"
         """Where a worker publishes the result documents of callers waiting here."""
         self._waiting: dict[str, set[asyncio.Future[bytes]]] = {}
+        self._watched: Counter[str] = Counter()
         self._subscribed = asyncio.Event()
-        self._pubsub: redis.asyncio.client.PubSub | None = None
+        self._pubsub: PubSub | None = None
+        self._heard_at = 0.0
         self._readers: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
@@ -42,36 +53,33 @@ class Replies:
         """Give a future of the task's result document (bytes), waited for with the caller's own deadline.
 
         `watch` is for tasks whose reply goes to another process: the store's own announcement is then
-        listened to. Raises StoreUnavailable where too many wait already.
+        listened to. Raises StoreUnavailable where too many wait already; the future raises it at `close`.
         """
         if len(self._waiting) >= WAITING_LIMIT:
             raise StoreUnavailable("Too many callers are waiting.")
         self._ensure_readers()
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(task_id, set()).add(future)
+        if watch:
+            self._watched[task_id] += 1
         try:
-            await self._listen(meta_key(task_id) if watch else None)
+            if watch or not self._is_listening():
+                await self._listen(task_id, watch=watch)
             yield future
         finally:
-            waiters = self._waiting.get(task_id, set())
-            waiters.discard(future)
-            if not waiters:
-                self._waiting.pop(task_id, None)
-                if watch and self._pubsub is not None:
-                    with suppress(RedisError, OSError):
-                        await self._pubsub.unsubscribe(meta_key(task_id))
-            if future.done() and not future.cancelled():
-                future.exception()
+            await self._forget(task_id, future, watch=watch)
 
     async def close(self) -> None:
-        """Stop reading and close the connection."""
+        """Stop reading, refuse whoever still waits, and close the connection."""
         readers, self._readers = self._readers, []
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
-        if self._pubsub is not None:
-            with suppress(RedisError, OSError):
-                await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(StoreUnavailable("This process is about to end."))
+        await self._client.aclose()
 
     def _ensure_readers(self) -> None:
         if not self._readers or any(reader.done() for reader in self._readers):
@@ -79,31 +87,80 @@ class Replies:
                 reader.cancel()
             self._readers = [asyncio.create_task(self._read()), asyncio.create_task(self._sweep())]
 
-    async def _listen(self, channel: str | None) -> None:
-        # A subscription that does not come up in time is not waited for: the sweep finds the answer.
+    def _is_listening(self) -> bool:
+        # By the wall clock: a frozen process may have lost its connection, and its other clock stood still.
+        return self._subscribed.is_set() and 0 <= time.time() - self._heard_at < 2 * PROBE_SECONDS + 1
+
+    async def _listen(self, task_id: str, *, watch: bool) -> None:
+        # A connection that does not come up in time is not waited for: the sweep finds the answer.
         with suppress(TimeoutError, RedisError, OSError):
             async with asyncio.timeout(SWEEP_SECONDS):
+                if self._subscribed.is_set() and not self._is_listening():
+                    self._subscribed.clear()
+                    self._heard_at = time.time()
+                    if (pubsub := self._connected()) is not None:
+                        await pubsub.ping()
                 await self._subscribed.wait()
-                if channel is not None and self._pubsub is not None:
-                    await self._pubsub.subscribe(channel)
+                if watch and (pubsub := self._connected()) is not None:
+                    await pubsub.subscribe(meta_key(task_id))
+
+    async def _forget(self, task_id: str, future: "asyncio.Future[bytes]", *, watch: bool) -> None:
+        waiters = self._waiting[task_id]
+        waiters.discard(future)
+        if not waiters:
+            del self._waiting[task_id]
+        if future.done() and not future.cancelled():
+            future.exception()
+        if watch:
+            self._watched[task_id] -= 1
+            if not self._watched[task_id]:
+                del self._watched[task_id]
+                await self._stop_listening(task_id)
+
+    async def _stop_listening(self, task_id: str) -> None:
+        if (pubsub := self._connected()) is not None:
+            with suppress(RedisError, OSError):
+                await pubsub.unsubscribe(meta_key(task_id))
+
+    def _connected(self) -> PubSub | None:
+        """The subscription, where it can be sent to without connecting, which is for the reader alone."""
+        if self._pubsub is None or self._pubsub.connection is None:
+            return None
+        return self._pubsub if self._pubsub.connection.is_connected else None
 
     async def _read(self) -> None:
         while True:
+            self._heard_at = time.time()
+            pubsub = self._client.pubsub()
             try:
-                self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
-                watched = [meta_key(task_id) for task_id in self._waiting]
-                await self._pubsub.subscribe(self.channel, *watched)
-                self._subscribed.set()
-                while True:
-                    message = await self._pubsub.get_message(timeout=None)
-                    if message is not None:
-                        self._resolve(bytes(message["data"]))
+                await self._receive(pubsub)
             except (RedisError, OSError):
                 self._subscribed.clear()
-                if self._pubsub is not None:
-                    with suppress(RedisError, OSError):
-                        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
-                await asyncio.sleep(SWEEP_SECONDS / 4)
+            finally:
+                self._pubsub = None
+                with suppress(RedisError, OSError):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(SWEEP_SECONDS / 4)
+
+    async def _receive(self, pubsub: PubSub) -> None:
+        """Subscribe and resolve what comes; raises when the connection is lost, or silent for too long."""
+        await pubsub.subscribe(self.channel, *[meta_key(task_id) for task_id in self._watched])
+        self._pubsub = pubsub
+        asked = False
+        while True:
+            message = await pubsub.get_message(timeout=PROBE_SECONDS)
+            if message is None and asked:
+                raise RedisConnectionError("the subscription has gone silent")
+            if message is None:
+                await pubsub.ping()
+                asked = True
+                continue
+            asked = False
+            self._heard_at = time.time()
+            self._subscribed.set()
+            if message["type"] == "message":
+                document = bytes(message["data"])
+                self._resolve(_task_id_of(message["channel"].decode(), document), document)
 
     async def _sweep(self) -> None:
         seen: set[str] = set()
@@ -113,19 +170,22 @@ class Replies:
             seen = set(self._waiting)
             if overdue:
                 with suppress(StoreUnavailable):
-                    for meta in await self._tasks.metas(overdue):
+                    for task_id, meta in zip(overdue, await self._tasks.metas(overdue), strict=True):
                         if meta is not None:
-                            self._resolve(meta)
+                            self._resolve(task_id, meta)
 
-    def _resolve(self, meta: bytes) -> None:
-        task_id = _task_id_of(meta)
+    def _resolve(self, task_id: str, meta: bytes) -> None:
         for future in self._waiting.get(task_id, ()):
             if not future.done():
                 future.set_result(meta)
 
 
-def _task_id_of(meta: bytes) -> str:
-    """Task id of a result document: first member as we write it, anywhere in one that Lua wrote."""
+def _task_id_of(channel: str, meta: bytes) -> str:
+    """Task id of a published document: in the name of a watched channel, else its first member."""
+    if channel.startswith(META_PREFIX):
+        return channel.removeprefix(META_PREFIX)
     if meta.startswith(_TASK_ID):
-        return meta[len(_TASK_ID) : meta.index(b'"', len(_TASK_ID))].decode()
-    return str(json.loads(meta).get("task_id", ""))
+        return meta[len(_TASK_ID) : meta.find(b'"', len(_TASK_ID))].decode()
+    with suppress(ValueError, AttributeError):
+        return str(json.loads(meta).get("task_id", ""))
+    return ""

@@ -31,7 +31,7 @@ def failure_meta(task_id: str, error: TandemError) -> bytes:
     document["problem"] = problem_of(error)
     document["result"] = {
         "exc_type": type(error).__name__,
-        "exc_message": [error.detail],
+        "exc_message": error.arguments,
         "exc_module": type(error).__module__,
     }
     return json.dumps(document).encode()
@@ -39,7 +39,7 @@ def failure_meta(task_id: str, error: TandemError) -> bytes:
 
 def succeeded(meta: bytes) -> bool:
     """Whether this is the document of a success, told from its fixed place without parsing."""
-    return b'"status": "SUCCESS"' in meta[:128]
+    return meta.find(b'", "status": "SUCCESS", ', 0, meta.find(_RESULT)) >= 0
 
 
 def result_json_of(meta: bytes) -> bytes:

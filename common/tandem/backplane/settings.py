@@ -7,12 +7,14 @@ import os
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tandem.backplane.errors import SettingsError
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+YEAR_SECONDS = 366 * 24 * 3600
 
 
 class Settings(BaseModel):
@@ -20,11 +22,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    broker_url: str = Field("amqp://guest:guest@127.0.0.1:5672//", min_length=1)
+    broker_url: str = Field("amqp://guest:guest@127.0.0.1:5672//", min_length=1, repr=False)
     """RabbitMQ (`amqp://`, `amqps://`) or Redis (`redis://`, `rediss://`)."""
-    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://", repr=False)
     """Task records, results, matches and model cards."""
-    mlflow_tracking_uri: str = ""
+    mlflow_tracking_uri: str = Field("", repr=False)
     """The registry; needed by the worker and the models, never by a function."""
     served_models: str = ""
     """Comma-separated `name` or `name@alias`; empty: every registered model that has the alias."""
@@ -37,8 +39,8 @@ class Settings(BaseModel):
     """How long a synchronous caller waits before a 504; 26 behind API Gateway, whose own limit is 30."""
     max_body_bytes: int = Field(5_000_000, ge=1_000)
     default_expires_seconds: int = Field(86_400, ge=1, le=604_800)
-    result_ttl_seconds: int = Field(86_400, ge=60)
-    gone_ttl_seconds: int = Field(604_800, ge=60)
+    result_ttl_seconds: int = Field(86_400, ge=60, le=YEAR_SECONDS)
+    gone_ttl_seconds: int = Field(604_800, ge=60, le=YEAR_SECONDS)
     task_time_limit_seconds: Seconds = 60.0
     max_attempts: int = Field(3, ge=1, le=20)
     queue_max_length: int = Field(100_000, ge=1)
@@ -54,6 +56,15 @@ class Settings(BaseModel):
     def _known_broker(cls, value: str) -> str:
         if not value.startswith(("amqp://", "amqps://", "redis://", "rediss://")):
             raise ValueError("must begin with amqp://, amqps://, redis:// or rediss://")
+        return value
+
+    @field_validator("broker_url", "redis_url")
+    @classmethod
+    def _readable_url(cls, value: str) -> str:
+        try:
+            urlsplit(value).port  # noqa: B018  reading it is the check
+        except ValueError:
+            raise ValueError("is not a URL, or its port is not a number up to 65535") from None
         return value
 
     @property

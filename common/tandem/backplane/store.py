@@ -9,7 +9,8 @@ from typing import Any
 
 import redis
 import redis.asyncio
-from redis.backoff import ConstantBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -19,6 +20,9 @@ CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
 POOL_CONNECTIONS = 32
 """Connections a process opens at most; a caller that finds none free waits ANSWER_SECONDS, then 503."""
+
+TRIED_AGAIN = (RedisConnectionError,)
+"""Only a connection that was lost: a store that hangs would take the second try's time as well."""
 
 
 def _options() -> dict[str, Any]:
@@ -33,7 +37,10 @@ def _options() -> dict[str, Any]:
 def synchronous_client(url: str) -> redis.Redis:
     """A client for worker processes and command lines; the caller closes it."""
     return redis.Redis.from_url(
-        url, **_options(), retry=Retry(ConstantBackoff(0.1), 1), max_connections=POOL_CONNECTIONS
+        url,
+        **_options(),
+        retry=Retry(ConstantBackoff(0.1), 1, supported_errors=TRIED_AGAIN),
+        max_connections=POOL_CONNECTIONS,
     )
 
 
@@ -42,11 +49,18 @@ def asynchronous_client(url: str) -> redis.asyncio.Redis:
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
         **_options(),
-        retry=redis.asyncio.retry.Retry(ConstantBackoff(0.1), 1),
+        retry=redis.asyncio.retry.Retry(ConstantBackoff(0.1), 1, supported_errors=TRIED_AGAIN),
         max_connections=POOL_CONNECTIONS,
         timeout=ANSWER_SECONDS,
     )
     return redis.asyncio.Redis.from_pool(pool)  # which, unlike a pool passed on, `aclose` closes
+
+
+def listening_client(url: str) -> redis.asyncio.Redis:
+    """A client for one subscription, whose reader alone reconnects; the caller closes it."""
+    options = _options() | {"health_check_interval": 0}
+    never = redis.asyncio.retry.Retry(NoBackoff(), 0, supported_errors=())
+    return redis.asyncio.Redis.from_url(url, **options, retry=never, max_connections=2)
 
 
 @contextmanager

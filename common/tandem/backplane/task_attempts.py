@@ -101,6 +101,11 @@ class TaskAttempts:
         """Mark tasks as waiting for their next attempt."""
         self._run(scripts.RETRY, [(attempt.delivery.task_id, (attempt.number,)) for attempt in attempts])
 
+    def progress(self, attempt: Attempt, done: int, total: int) -> bool:
+        """Say how many rows of a batch are done; False where this attempt no longer counts."""
+        [reply] = self._run(scripts.PROGRESS, [(attempt.delivery.task_id, (attempt.number, done, total))])
+        return bool(reply)
+
     def reopen(self, task_id: str) -> bool:
         """Make a failed task wait again, for the replay of its dead letter; False where it did not fail."""
         expires_ms = self._settings.default_expires_seconds * 1000

@@ -17,6 +17,8 @@ in Celery's own JSON, so that a Celery client reads it too. `tandem:gone:{id}` o
 from dataclasses import dataclass, field
 from hashlib import sha1
 
+META_PREFIX = "celery-task-meta-"
+
 
 def record_key(task_id: str) -> str:
     """The key of a task's record."""
@@ -25,7 +27,7 @@ def record_key(task_id: str) -> str:
 
 def meta_key(task_id: str) -> str:
     """The key, and the channel, of a task's result in Celery's own format."""
-    return f"celery-task-meta-{task_id}"
+    return META_PREFIX + task_id
 
 
 def gone_key(task_id: str) -> str:
@@ -140,8 +142,9 @@ if not state then
   if ARGV[1] ~= '0' or redis.call('EXISTS', gone) == 1 then return 0 end
   redis.call('HSET', record, 'q', now, 'x', now, 'n', 0, 'k', 1)
   keep = '1'
-elseif terminal(state) or (ARGV[1] ~= '0' and attempt ~= ARGV[1]) then
-  return 0
+elseif terminal(state) or (ARGV[1] ~= '0' and (attempt ~= ARGV[1] or state ~= 'STARTED')) then
+  -- The very same document: this call was carried out before, and only its answer was lost.
+  return redis.call('GET', meta) == ARGV[3] and 1 or 0
 end
 local ttl = keep == '1' and ARGV[5] or ARGV[7]
 redis.call('HSET', record, 's', ARGV[2], 'f', now)
@@ -163,7 +166,7 @@ RETRY = Script(
     + """
 -- ARGV: attempt. The attempt gives the task back for another; gives 1, or 0 where it no longer counts.
 local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
-if not state or terminal(state) or attempt ~= ARGV[1] then return 0 end
+if state ~= 'STARTED' or attempt ~= ARGV[1] then return 0 end
 redis.call('HSET', record, 's', 'RETRY')
 return 1
 """

@@ -31,7 +31,10 @@ class TaskStore:
                 return await self._client.eval(script.text, len(keys), *keys, *args)  # type: ignore[arg-type]
 
     async def accept(self, task_id: str, expires_in_seconds: int, total: int = 1) -> bool:
-        """Write the record of a task about to be published; False where the id is taken."""
+        """Write the record of a task about to be published; False where the id is taken.
+
+        It may have been taken by this very call, where a lost connection made it be sent twice.
+        """
         reply = await self._run(
             scripts.ACCEPT, task_id, expires_in_seconds * 1000, self._result_ttl, self._gone_ttl, total
         )
@@ -46,7 +49,10 @@ class TaskStore:
         fields, meta, gone = await self._run(scripts.READ, task_id, self._result_ttl, self._gone_ttl)
         if not fields:
             raise ResultGone if gone else TaskNotFound
-        return _record(task_id, dict(zip(fields[::2], fields[1::2], strict=True)), meta)
+        record = dict(zip(fields[::2], fields[1::2], strict=True))
+        if record[b"s"] == b"SUCCESS" and not meta:
+            raise ResultGone  # deleted by a Celery client, with `AsyncResult(id).forget()`
+        return _record(task_id, record, meta)
 
     async def cancel(self, task_id: str) -> bool:
         """Revoke a task that has not ended; whether this call did it. Raises as `read` does."""

@@ -60,6 +60,13 @@ def test_every_variable_is_known(name: str) -> None:
     assert {variable for variable in unknown if not NOT_SETTINGS.fullmatch(variable)} == set()
 
 
+def test_every_setting_can_be_given_to_the_processes_it_concerns() -> None:
+    """A new setting that compose.yaml does not pass on could not be set there at all."""
+    known = {field.upper() for field in Settings.model_fields}
+    assert set(SERVICES["worker"]["environment"]) >= known
+    assert set(SERVICES["task-status"]["environment"]) >= known - {"MLFLOW_TRACKING_URI", "SERVED_MODELS"}
+
+
 def test_nothing_listens_to_the_outside() -> None:
     """Every published port is bound to the loopback address, for there is no authentication here."""
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from starlette.types import ASGIApp
 
 from local.gateway import Function
 from tandem.backplane import problems
 from tandem.backplane.request_boundary import RequestBoundary
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 def new_app() -> FastAPI:

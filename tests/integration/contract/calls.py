@@ -1,0 +1,160 @@
+"""One call, three ways to make it: through ASGI, as an API Gateway event to the handler, over HTTP.
+
+`path` may have a query. An Answer looks the same whichever way it came.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httpx
+from starlette.testclient import TestClient
+
+import functions.predict_async.app
+import functions.predict_sync.app
+import functions.task_status.app
+from tandem.backplane.strict_json import parse_strict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tandem.backplane.http import FunctionApp
+    from tandem.backplane.lambda_handler import LambdaHandler
+
+TIMEOUT_SECONDS = 40
+REQUEST_ID = "JKJaXmPLvHcESHA="
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers in lower case, and body of one answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, which must be strict JSON."""
+        return parse_strict(self.body)
+
+
+class Call(Protocol):
+    """Make one call."""
+
+    def __call__(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        """Give the answer; a body goes without a media type unless `headers` has one."""
+        ...
+
+
+def function_of(path: str) -> Any:
+    """The module of the function that the template routes `path` to."""
+    if path.startswith("/predict/async"):
+        return functions.predict_async.app
+    if path.startswith("/predict"):
+        return functions.predict_sync.app
+    return functions.task_status.app
+
+
+def http_event(method: str, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """An event of an HTTP API, payload 2.0, as API Gateway writes it."""
+    route, _, query = path.partition("?")
+    text = _text_of(body)
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": route,
+        "rawQueryString": query,
+        "headers": {"host": "api.example.org", "x-forwarded-proto": "https", **_joined(headers)},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "api",
+            "domainName": "api.example.org",
+            "http": {
+                "method": method,
+                "path": route,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "test",
+            },
+            "requestId": REQUEST_ID,
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "25/Apr/2026:14:00:00 +0000",
+            "timeEpoch": 1777125600000,
+        },
+        "body": base64.b64encode(body).decode() if text is None else text,
+        "isBase64Encoded": text is None,
+    }
+
+
+def _joined(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _text_of(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+@contextmanager
+def through_asgi() -> Iterator[Call]:
+    """Call the applications as a server would, lifespan and all."""
+    with ExitStack() as stack:
+        clients: dict[int, TestClient] = {}
+
+        def call(
+            method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+        ) -> Answer:
+            app: FunctionApp = function_of(path).app
+            if id(app) not in clients:
+                clients[id(app)] = stack.enter_context(TestClient(app))
+            answer = clients[id(app)].request(
+                method, path, headers=dict(headers or {}), content=body, follow_redirects=False
+            )
+            return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+        yield call
+
+
+@contextmanager
+def through_events() -> Iterator[Call]:
+    """Call the handlers as Lambda does, with the events of API Gateway."""
+    used: set[LambdaHandler] = set()
+
+    def call(
+        method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        handler: LambdaHandler = function_of(path).handler
+        used.add(handler)
+        answer = handler(http_event(method, path, headers or {}, body), None)
+        content = answer.get("body", "").encode()
+        if answer["isBase64Encoded"]:
+            content = base64.b64decode(content)
+        return Answer(answer["statusCode"], answer.get("headers", {}), content)
+
+    try:
+        yield call
+    finally:
+        for handler in used:
+            handler.close()
+
+
+@contextmanager
+def over_http(base_url: str) -> Iterator[Call]:
+    """Call a deployment that runs somewhere."""
+    with httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
+
+        def call(
+            method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+        ) -> Answer:
+            answer = client.request(method, path, headers=dict(headers or {}), content=body)
+            return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+        yield call

@@ -1,0 +1,273 @@
+"""The life of tasks in any order of events: the scripts in a real Redis, held against what is promised."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tandem.backplane.errors import ModelError, ResultGone, TaskNotFound
+from tandem.backplane.result_format import result_json_of, succeeded
+from tandem.backplane.settings import Settings
+from tandem.backplane.store import asynchronous_client, synchronous_client
+from tandem.backplane.task_attempts import Attempt, Delivery, NotRun, TaskAttempts
+from tandem.backplane.task_scripts import meta_key, record_key
+from tandem.backplane.task_store import TaskStore
+from tests.lifecycle import expected_life as expected
+from tests.lifecycle.expected_life import TERMINAL, ExpectedLife, Start
+from tests.lifecycle.moved_clock import let_time_pass
+
+if TYPE_CHECKING:
+    import redis
+
+    from local.private_redis import PrivateRedis
+
+SECOND = 1000
+# All far enough from one another that the seconds a test takes make no difference.
+EXPIRES_SECONDS = [60, 7200]
+PASSING_SECONDS = [40, 100, 1800, 7800, 2 * 86_400]
+DEADLINE_SECONDS = [60, 1000]
+
+
+class Lives(RuleBasedStateMachine):
+    """Several tasks, whose messages, attempts and callers outlive one another in every way."""
+
+    tasks: Bundle[str] = Bundle("tasks")
+    messages: Bundle[tuple[Delivery, int]] = Bundle("messages")
+    attempts: Bundle[Attempt] = Bundle("attempts")
+
+    def __init__(self, client: redis.Redis, runner: asyncio.Runner, store: TaskStore, given: Settings) -> None:
+        super().__init__()
+        self.client, self.runner, self.store = client, runner, store
+        self.worker = TaskAttempts(client, given)
+        self.now = 0
+        self.lives: dict[str, ExpectedLife] = {}
+        self.runs: dict[str, int] = {}
+        self.ended: dict[str, bytes] = {}
+        self.counted = 0
+        client.flushdb()
+
+    # Where tasks come from
+
+    @rule(target=tasks, expires=st.sampled_from(EXPIRES_SECONDS))
+    def accept(self, expires: int) -> str:
+        """A task is accepted, and its message may or may not reach the broker."""
+        task_id = str(uuid.uuid4())
+        self.lives[task_id] = ExpectedLife()
+        assert self.runner.run(self.store.accept(task_id, expires))
+        assert self.lives[task_id].accept(self.now, expires * SECOND)
+        return task_id
+
+    @rule(target=tasks)
+    def ask_and_wait(self) -> str:
+        """A caller waits for the answer; nobody was given the id."""
+        task_id = str(uuid.uuid4())
+        self.lives[task_id] = ExpectedLife()
+        return task_id
+
+    @rule(task_id=tasks, expires=st.sampled_from(EXPIRES_SECONDS))
+    def accept_again(self, task_id: str, expires: int) -> None:
+        """The same id once more, as after a doubtful answer."""
+        promised = self.lives[task_id].accept(self.now, expires * SECOND)
+        assert self.runner.run(self.store.accept(task_id, expires)) is promised
+
+    @rule(task_id=tasks)
+    def forget(self, task_id: str) -> None:
+        """The broker refused the message."""
+        self.lives[task_id].forget(self.now)
+        self.runner.run(self.store.forget(task_id))
+
+    @rule(target=messages, task_id=tasks, accepted=st.booleans(), deadline=st.sampled_from(DEADLINE_SECONDS))
+    def publish(self, task_id: str, accepted: bool, deadline: int) -> tuple[Delivery, int]:  # noqa: FBT001
+        """A message that can be delivered any number of times, at any time."""
+        delivery = Delivery(task_id, accepted=accepted, reply_to="" if accepted else "tandem:replies:test")
+        return delivery, 0 if accepted else self.now + deadline * SECOND
+
+    # What workers do; a worker that dies is an attempt that never comes up again
+
+    @rule(target=attempts, message=messages)
+    def deliver(self, message: tuple[Delivery, int]) -> Any:
+        """The broker delivers a message: first, again, or long after the end."""
+        planned, deadline = message
+        real_deadline = int(time.time() * SECOND) + deadline - self.now if deadline else 0
+        delivery = Delivery(
+            planned.task_id,
+            submitted_ms=1,
+            deadline_ms=real_deadline,
+            accepted=planned.accepted,
+            reply_to=planned.reply_to,
+        )
+        life = self.lives[planned.task_id]
+        promised, number = life.start(self.now, accepted=planned.accepted, deadline=deadline)
+        [outcome] = self.worker.start([delivery])
+        if isinstance(outcome, NotRun):
+            assert outcome.reason == promised.value
+            return multiple()
+        assert (promised, number) == (Start.RUN, outcome.number)
+        self.runs[planned.task_id] = self.runs.get(planned.task_id, 0) + 1
+        return outcome
+
+    @rule(attempt=attempts, well=st.booleans())
+    def finish(self, attempt: Attempt, well: bool) -> None:  # noqa: FBT001
+        """An attempt comes to its end, however late."""
+        self.counted += 1
+        answer = json.dumps({"answer": self.counted}).encode()
+        outcome = answer if well else ModelError(f"failure {self.counted}")
+        document = answer if well else f"failure {self.counted}".encode()
+        state = "SUCCESS" if well else "FAILURE"
+        life = self.lives[attempt.delivery.task_id]
+        promised = life.finish(self.now, attempt.number, state, document)
+        assert self.worker.finish([(attempt, outcome)]) == [promised]
+
+    @rule(message=messages)
+    def fail(self, message: tuple[Delivery, int]) -> None:
+        """The recorder of dead letters, or the guard at the worker's door."""
+        self.counted += 1
+        detail = f"dead letter {self.counted}"
+        promised = self.lives[message[0].task_id].fail(self.now, detail.encode())
+        assert self.worker.fail(message[0], ModelError(detail)) is promised
+
+    @rule(attempt=attempts)
+    def give_back(self, attempt: Attempt) -> None:
+        """An attempt cannot go on and says so."""
+        self.lives[attempt.delivery.task_id].give_back(self.now, attempt.number)
+        self.worker.give_back([attempt])
+
+    @rule(attempt=attempts, done=st.integers(0, 10))
+    def progress(self, attempt: Attempt, done: int) -> None:
+        """An attempt says how far it is."""
+        promised = self.lives[attempt.delivery.task_id].counts(self.now, attempt.number)
+        assert self.worker.progress(attempt, done, 10) is promised
+        if promised:
+            fields = self.client.hmget(record_key(attempt.delivery.task_id), ["d", "t"])
+            assert fields == [str(done).encode(), b"10"]
+
+    # What callers do
+
+    @rule(task_id=tasks)
+    def cancel(self, task_id: str) -> None:
+        """Somebody does not want it any more."""
+        life = self.lives[task_id]
+        promised = life.cancel(self.now)
+        if life.record is None:
+            with pytest.raises(ResultGone if life.is_gone(self.now) else TaskNotFound):
+                self.runner.run(self.store.cancel(task_id))
+            return
+        assert self.runner.run(self.store.cancel(task_id)) is promised
+
+    @rule(task_id=tasks)
+    def abandon(self, task_id: str) -> None:
+        """A waiting caller's deadline passes: from now on it has the id."""
+        ended = self.lives[task_id].abandon(self.now)
+        document = self.runner.run(self.store.abandon(task_id, 1))
+        assert document == (self.client.get(meta_key(task_id)) if ended else b"")
+
+    @rule(task_id=tasks)
+    def read(self, task_id: str) -> None:
+        """Somebody looks."""
+        life = self.lives[task_id]
+        record = life.at(self.now)
+        if record is None:
+            with pytest.raises(ResultGone if life.is_gone(self.now) else TaskNotFound):
+                self.runner.run(self.store.read(task_id))
+            return
+        found = self.runner.run(self.store.read(task_id))
+        assert (found.state.value, found.attempts) == (record.state, record.attempts)
+        assert found.state.terminal is (record.state in TERMINAL)
+        assert found.result == (json.loads(record.document) if record.state == "SUCCESS" else None)
+        assert (found.error or {}).get("reason", "") == record.reason
+        if record.state == "FAILURE":
+            assert (found.error or {})["detail"] == record.document.decode()
+
+    @rule(task_id=tasks)
+    def reopen(self, task_id: str) -> None:
+        """Somebody replays a dead letter: the one way out of an end."""
+        promised = self.lives[task_id].reopen(self.now)
+        assert self.worker.reopen(task_id) is promised
+        if promised:
+            self.ended.pop(task_id, None)
+            self.runs.pop(task_id, None)
+
+    @rule(seconds=st.sampled_from(PASSING_SECONDS))
+    def pass_time(self, seconds: int) -> None:
+        """Time passes, and with it whatever lives no longer than that."""
+        self.now += seconds * SECOND
+        let_time_pass(self.client, seconds * SECOND)
+        for life in self.lives.values():
+            life.forget_what_is_over(self.now)
+
+    # What holds at any time
+
+    @invariant()
+    def every_key_has_an_end(self) -> None:
+        """Nothing is kept for ever."""
+        keys: list[bytes] = self.client.keys("*")
+        assert [key for key in keys if self.client.pttl(key) <= 0] == []
+
+    @invariant()
+    def an_end_is_an_end(self) -> None:
+        """One terminal transition, which neither state nor document ever leaves, and of which Celery's own
+        document says the same as the record."""
+        for task_id, life in self.lives.items():
+            fields: dict[bytes, bytes] = self.client.hgetall(record_key(task_id))
+            document: Any = self.client.get(meta_key(task_id))
+            state = fields.get(b"s", b"").decode()
+            assert state == (life.record.state if life.record is not None else "")
+            assert (document is not None) is (state in TERMINAL)
+            if document is None:
+                continue
+            assert self.ended.setdefault(task_id, document) == document
+            meta = json.loads(document)
+            assert (meta["task_id"], meta["status"]) == (task_id, state)
+            assert succeeded(document) is (state == "SUCCESS")
+            if state == "SUCCESS" and life.record is not None:
+                assert result_json_of(document) == life.record.document
+            if state == "REVOKED" and life.record is not None:
+                assert meta["result"]["exc_message"] == [life.record.reason] != [""]
+            if state == "FAILURE":
+                assert json.loads(fields[b"e"]) == meta["problem"]
+
+    @invariant()
+    def attempts_are_bounded(self) -> None:
+        """However often a message is delivered."""
+        assert all(runs <= expected.MAX_ATTEMPTS for runs in self.runs.values())
+
+
+def test_no_order_of_events_breaks_a_promise(redis_server: PrivateRedis) -> None:
+    """One end per task, none without its reason, nothing written by the stale, nothing kept for ever."""
+    given = Settings(
+        redis_url=redis_server.url.removesuffix("/0") + "/4",
+        result_ttl_seconds=expected.RESULT_TTL_MS // SECOND,
+        gone_ttl_seconds=expected.GONE_TTL_MS // SECOND,
+        default_expires_seconds=expected.DEFAULT_EXPIRES_MS // SECOND,
+        max_attempts=expected.MAX_ATTEMPTS,
+    )
+    asynchronous = asynchronous_client(given.redis_url)
+    with synchronous_client(given.redis_url) as client, asyncio.Runner() as runner:
+        store = TaskStore(asynchronous, given)
+        try:
+            run_state_machine_as_test(
+                lambda: Lives(client, runner, store, given),
+                settings=settings(
+                    max_examples=60,
+                    stateful_step_count=40,
+                    deadline=None,
+                    suppress_health_check=[HealthCheck.too_slow],
+                ),
+            )
+        finally:
+            runner.run(asynchronous.aclose())

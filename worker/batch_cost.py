@@ -1,0 +1,46 @@
+"""What a batch costs, learned as it runs: about `a` seconds a row and `b` seconds a call.
+
+The rule a·n + b is BentoML's (adaptive batching); here it bounds a batch by the time its callers have left.
+"""
+
+DECAY = 0.98
+"""How much of what was learned is kept at each new batch."""
+LEAST_SPREAD = 1e-9
+
+
+class BatchCost:
+    """Least squares of seconds over rows, forgetting slowly."""
+
+    def __init__(self) -> None:
+        self._weight = self._rows = self._seconds = self._rows_rows = self._rows_seconds = 0.0
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Take in one batch."""
+        self._weight = self._weight * DECAY + 1
+        self._rows = self._rows * DECAY + rows
+        self._seconds = self._seconds * DECAY + seconds
+        self._rows_rows = self._rows_rows * DECAY + rows * rows
+        self._rows_seconds = self._rows_seconds * DECAY + rows * seconds
+
+    def of(self, rows: int) -> float:
+        """Expected seconds of a batch of `rows`; 0 before anything was learned."""
+        if self._weight == 0:
+            return 0.0
+        spread = self._weight * self._rows_rows - self._rows * self._rows
+        mean = self._seconds / self._weight
+        if spread < LEAST_SPREAD * self._weight * max(self._rows_rows, 1.0):
+            return mean  # every batch had the same size
+        per_row = max(0.0, (self._weight * self._rows_seconds - self._rows * self._seconds) / spread)
+        per_call = max(0.0, mean - per_row * self._rows / self._weight)
+        return per_call + per_row * rows
+
+    def rows_within(self, seconds: float, most: int) -> int:
+        """Rows that are expected to be done within `seconds`; at least one, at most `most`."""
+        least, too_many = 1, most + 1
+        while too_many - least > 1:
+            middle = (least + too_many) // 2
+            if self.of(middle) <= seconds:
+                least = middle
+            else:
+                too_many = middle
+        return least

@@ -1,0 +1,209 @@
+"""Micro-batching: what is there is taken, as one call to the model, one pipeline, one acknowledgement.
+
+A Celery `Task.Strategy` for the pools that run in one process (`solo`, `threads`); under the others a task
+stays one call. Nothing lingers: a batch is what has arrived while the last one ran, so a lone caller waits
+for nobody and a crowd shares. Waiting callers go first. A message that was delivered before runs alone, so
+that one that kills or hangs its process is found and takes no others along.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from celery.concurrency.base import BasePool
+from celery.worker.request import create_request_cls
+from celery.worker.state import task_accepted, task_ready, task_reserved
+from celery.worker.strategy import default as one_by_one
+
+from tandem.backplane.settings import settings
+from tandem.backplane.topology import PREDICTION_QUEUES
+from worker.batch_cost import BatchCost
+from worker.waiting_messages import take_waiting
+from worker.watchdog import Watchdog
+from worker.work import Work
+
+MAX_ROWS = 256
+MAX_BYTES = 8_000_000
+PREFETCH = 2 * MAX_ROWS
+"""Messages in hand per queue: the batch that runs, and the one that gathers meanwhile."""
+_BATCHING_POOLS = ("celery.concurrency.solo", "celery.concurrency.thread")
+
+
+def batches(pool: type[BasePool]) -> bool:
+    """Whether a pool runs its tasks in the consumer's own process, so that they can be run together."""
+    return pool.__module__ in _BATCHING_POOLS
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One message in hand."""
+
+    request: Any
+    """Celery's own, so that `inspect`, events and a shutdown know of it."""
+    message: Any
+    work: Work
+    task: Any
+
+    @property
+    def alone(self) -> bool:
+        """Whether it must not share a batch."""
+        return bool((self.message.delivery_info or {}).get("redelivered"))
+
+
+def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
+    """Make Celery's handler of received messages for one task."""
+    if not batches(type(consumer.pool)):
+        handler: Callable[..., None] = one_by_one(task, app, consumer)
+        return handler
+    batcher = MicroBatcher.of(consumer)
+    request_class = create_request_cls(
+        task.Request_class, task, consumer.pool, consumer.hostname, consumer.event_dispatcher, app=app
+    )
+
+    def receive(message: Any, _body: Any, ack: Any, reject: Any, _callbacks: Any) -> None:
+        request = request_class(
+            message,
+            on_ack=ack,
+            on_reject=reject,
+            app=app,
+            hostname=consumer.hostname,
+            eventer=consumer.event_dispatcher,
+            task=task,
+            connection_errors=consumer.connection_errors,
+            body=message.body,
+            headers=message.headers,
+            decoded=False,
+            utc=True,
+        )
+        if request.id in consumer.controller.state.revoked and request.revoked():
+            return
+        task_reserved(request)
+        request.send_event("task-received", name=request.name, args="-", kwargs="-", retries=0)
+        args, kwargs, _ = message.parts
+        batcher.add(Held(request, message, task.work(request.id, message.headers, args, kwargs), task))
+
+    return receive
+
+
+class MicroBatcher:
+    """The messages in hand of one connection to the broker, and the batches made of them."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._lanes: dict[str, deque[Held]] = {name: deque() for name in PREDICTION_QUEUES}
+        self._cost = BatchCost()
+        self._scheduled = False
+        self._running = 0
+        self._outstanding: set[Any] = set()
+        self._watchdog = Watchdog(settings())
+
+    @classmethod
+    def of(cls, consumer: Any) -> "MicroBatcher":
+        """The batcher of the consumer's present connection; what an earlier one held is delivered again."""
+        known: MicroBatcher | None = getattr(consumer, "micro_batcher", None)
+        if known is None or known.connection is not consumer.connection:
+            known = consumer.micro_batcher = cls(consumer)
+            known.connection = consumer.connection
+        return known
+
+    connection: Any = None
+
+    def add(self, held: Held) -> None:
+        """Take a message in hand."""
+        lane = (held.message.delivery_info or {}).get("routing_key", "")
+        self._lanes.setdefault(lane, deque()).append(held)
+        self._outstanding.add(held.message.delivery_tag)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._running < self._consumer.pool.limit:
+            self._scheduled = True
+            # Not `call_soon`: from a ready callback that waits for the next poll, up to a second.
+            self._consumer.hub.timer.call_after(0, self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self.connection is not self._consumer.connection:
+            return
+        take_waiting(self._consumer, lambda: self._in_hand() < MAX_ROWS)
+        batch = self._take()
+        if not batch:
+            return
+        self._running += 1
+        for held in batch:
+            task_accepted(held.request)
+            held.request.send_event("task-started")
+        self._consumer.pool.apply_async(self._run, (batch,), accept_callback=_nothing, callback=_nothing)
+        self._schedule_if_any()
+
+    def _in_hand(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def _schedule_if_any(self) -> None:
+        if self._in_hand():
+            self._schedule()
+
+    def _take(self) -> list[Held]:
+        batch: list[Held] = []
+        size, most = 0, MAX_ROWS
+        for lane in self._lanes.values():
+            while lane and len(batch) < most:
+                held = lane[0]
+                size += len(held.message.body)
+                if batch and (held.alone or batch[0].alone or size > MAX_BYTES):
+                    return batch
+                batch.append(lane.popleft())
+                if deadline_ms := held.work.delivery.deadline_ms:
+                    left = deadline_ms / 1000 - time.time()
+                    most = min(most, max(len(batch), self._cost.rows_within(left, MAX_ROWS)))
+        return batch
+
+    def _run(self, batch: list[Held]) -> None:
+        """In the pool's thread: run, then settle in the consumer's."""
+        from worker.tasks import Verdict, execute  # noqa: PLC0415  tasks name this module as their strategy
+
+        started = time.perf_counter()
+        with self._watchdog.watching([held.work.delivery for held in batch]):
+            verdicts: list[Verdict] = execute([(held.task, held.request, held.work) for held in batch])
+        seconds = time.perf_counter() - started
+        if type(self._consumer.pool).__module__ == _BATCHING_POOLS[0]:
+            self._settle(batch, verdicts, seconds)
+        else:
+            self._consumer.hub.call_soon(self._settle, batch, verdicts, seconds)
+
+    def _settle(self, batch: list[Held], verdicts: list[Any], seconds: float) -> None:
+        from worker.tasks import Verdict  # noqa: PLC0415
+
+        self._running -= 1
+        self._cost.learn(len(batch), seconds)
+        done = [held for held, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.ACKNOWLEDGE]
+        self._acknowledge(done)
+        for held, verdict in zip(batch, verdicts, strict=True):
+            if verdict is not Verdict.ACKNOWLEDGE:
+                self._outstanding.discard(held.message.delivery_tag)
+                held.request.reject(requeue=verdict is Verdict.REQUEUE)
+            held.request.send_event("task-succeeded", result="-", runtime=seconds)
+            task_ready(held.request, successful=verdict is Verdict.ACKNOWLEDGE)
+        self._schedule_if_any()
+
+    def _acknowledge(self, done: list[Held]) -> None:
+        if not done:
+            return
+        tags = {held.message.delivery_tag for held in done}
+        self._outstanding -= tags
+        last = max(done, key=lambda held: held.message.delivery_tag)
+        tag = last.message.delivery_tag
+        together = isinstance(tag, int) and all(other > tag for other in self._outstanding)
+        for held in done:
+            held.request.acknowledged = True
+            if not together:
+                held.message.ack_log_error(_log, self._consumer.connection_errors)
+        if together:
+            # Nothing older is still in hand, so one frame acknowledges all.
+            last.message.ack_log_error(_log, self._consumer.connection_errors, multiple=True)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Celery's pools want somebody to tell."""
