@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 5_000_000
 STEP_SECONDS = 0.05
+GUARDIAN = Path(__file__).with_name("guardian.py")
 
 
 class StartError(RuntimeError):
@@ -46,6 +47,7 @@ class Child:
         self._directory = directory
         self._stop_seconds = stop_seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._guardian: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -71,13 +73,10 @@ class Child:
             self.log.replace(self.log.with_suffix(".log.1"))
         if shutil.which(self._arguments[0]) is None:
             raise StartError(f"{self.name} cannot be started: there is no {self._arguments[0]}")
-        arguments = self._arguments
-        if sys.platform == "linux":
-            tie = Path(__file__).with_name("tied.py")
-            arguments = [sys.executable, "-I", "-S", str(tie), str(os.getpid()), *arguments]
+        self._dismiss_guardian()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                arguments,
+                self._arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -85,6 +84,9 @@ class Child:
                 env=self._variables,
                 start_new_session=True,
             )
+        if os.name == "posix":
+            guardian = [sys.executable, "-I", "-S", str(GUARDIAN), str(self.pid), str(self._stop_seconds)]
+            self._guardian = subprocess.Popen(guardian, stdin=subprocess.PIPE, start_new_session=True)
 
     def wait_until(self, is_ready: Callable[[], bool], *, timeout_seconds: float) -> None:
         """Wait until `is_ready()`; StartError with the end of its log when it dies or takes too long."""
@@ -132,3 +134,9 @@ class Child:
         else:
             self._process.kill()
         self._process.wait(self._stop_seconds)
+        self._dismiss_guardian()
+
+    def _dismiss_guardian(self) -> None:
+        if self._guardian is not None:
+            self._guardian.communicate(b"x", timeout=self._stop_seconds)
+            self._guardian = None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from local.composition import Composition, CompositionError
 from local.e2e_prerequisites import PrerequisiteMissing, Prerequisites
 from local.lock import Lock
-from local.sam_build import sam_build, sam_images_removed
+from local.sam_build import sam_build, sam_images_removed, sam_validate
 from local.steps import StepFailed, run, step
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests" / "e2e"
 OPTIONAL = {
-    "sam": ("sam build, sam local invoke and the layer as it is deployed", ("test_sam.py", "test_layer.py")),
+    "sam": (
+        "sam validate, build and local invoke, and the layer as it is deployed",
+        ("test_sam.py", "test_layer.py"),
+    ),
     "browser": ("the API opened in a browser", ("test_browser.py",)),
 }
 TESTS_SECONDS = 1200
@@ -70,6 +73,8 @@ def run_all(left_out: list[str], extra: list[str]) -> None:
             composition.up()
         if "sam" not in left_out:
             stack.enter_context(sam_images_removed())
+            with step("sam validate"):
+                sam_validate(ROOT)
             with step("sam build"):
                 sam_build(ROOT, directory / "build")
         with step("tests"):
@@ -101,7 +106,8 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m local e2e", description=__doc__)
     parser.add_argument("--without", action="append", choices=sorted(OPTIONAL), default=[])
     chosen, extra = parser.parse_known_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     problem = ""
     with Lock(ROOT / ".tandem" / "e2e.lock") as lock:
         if not lock.take():

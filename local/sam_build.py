@@ -1,4 +1,4 @@
-"""`sam build` of infra/template.yaml, and the images that `sam local` leaves behind."""
+"""`sam validate` and `sam build` of infra/template.yaml, and the images that `sam local` leaves behind."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+VALIDATE_SECONDS = 120
 BUILD_SECONDS = 900
 NO_TELEMETRY = {"SAM_CLI_TELEMETRY": "0"}
+
+
+def sam_validate(root: Path) -> None:
+    """Have the template translated and linted; neither needs an account, the first wants some region."""
+    for check in (["--region", "eu-central-1"], ["--lint"]):
+        run(["sam", "validate", *check], directory=root, seconds=VALIDATE_SECONDS, variables=NO_TELEMETRY)
 
 
 def sam_build(root: Path, directory: Path) -> None:

@@ -12,7 +12,7 @@ from celery import Celery, signals
 from tandem.backplane.errors import SettingsError
 from tandem.backplane.settings import Settings, settings
 from tandem.backplane.topology import PREDICTION_QUEUES
-from worker.celery_config import celery_config
+from worker.celery_config import GREEN_HEARTBEAT, GREEN_PREFETCH_MULTIPLIER, celery_config
 from worker.declared_queues import DeclaredQueues
 from worker.heartbeat import Heartbeat
 from worker.load_reports import LoadReports
@@ -58,9 +58,12 @@ def check_start(**_: Any) -> None:
 
 
 @signals.worker_init.connect
-def set_log_level(sender: Any, **_: Any) -> None:
-    """Let LOG_LEVEL decide, as in every other process."""
+def set_options(sender: Any, **_: Any) -> None:
+    """Let LOG_LEVEL decide, as in every other process, and fit the settings to the pool."""
     sender.loglevel = logging.getLevelName(settings().log_level)
+    if getattr(sender.pool_cls, "is_green", False):
+        app.conf.broker_heartbeat = GREEN_HEARTBEAT
+        sender.prefetch_multiplier = GREEN_PREFETCH_MULTIPLIER
 
 
 @signals.after_setup_logger.connect
@@ -82,7 +85,7 @@ def start_heartbeat(sender: Any, **_: Any) -> None:
         LoadReports.of_this_worker(),
         node=worker.hostname,
         pool=_POOL_NAMES.get(pool, pool),
-        concurrency=worker.concurrency,
+        concurrency=worker.pool.num_processes,
         end_worker=_end_worker,
     )
     _heartbeat.start()

@@ -4,6 +4,7 @@ Names are those of Celery 5.7. `task_acks_on_failure=False` makes an exception t
 "dead-letter it": errors of requests and models are stored as results and never escape.
 """
 
+import socket
 from typing import Any
 
 from tandem.backplane.settings import Settings
@@ -14,6 +15,11 @@ SOFT_SHUTDOWN_SECONDS = 8.0
 LOAD_SECONDS = 300.0
 """What a pool process gets to load its models in before it is replaced."""
 VISIBILITY_MARGIN_SECONDS = 15
+GREEN_HEARTBEAT = 0
+"""With AMQP heartbeats Celery's loop for gevent and eventlet waits 0.1 s after every message; TCP's keepalive
+finds a dead connection too."""
+GREEN_PREFETCH_MULTIPLIER = 4
+"""A green loop that has all it may hold asks Redis again only after 2 s, so it must never have all."""
 RESTORE_INTERVAL_SECONDS = 5
 
 
@@ -25,7 +31,9 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,  # for ever; 0 would make the worker exit at once
         # A solo worker sends no heartbeat while it predicts, so heartbeats must outlast a task.
         "broker_heartbeat": max(30, round(settings.task_time_limit_seconds)),
-        "broker_transport_options": _redis_transport(settings) if settings.broker_is_redis else {},
+        "broker_transport_options": _redis_transport(settings)
+        if settings.broker_is_redis
+        else _amqp_transport(),
         "result_backend": settings.redis_url,
         "result_backend_always_retry": True,
         "result_backend_max_retries": 10,
@@ -51,11 +59,22 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_track_started": False,
         "task_time_limit": settings.task_time_limit_seconds,
+        "worker_consumer": "worker.consumer:PredictionConsumer",
         "worker_prefetch_multiplier": 1,
         "worker_eta_task_limit": 10,
         "worker_cancel_long_running_tasks_on_connection_loss": True,
         "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_SECONDS,
         "worker_proc_alive_timeout": LOAD_SECONDS,
+    }
+
+
+def _amqp_transport() -> dict[str, Any]:
+    """A connection that died without a word is noticed within half a minute, heartbeats or not."""
+    named = {"TCP_USER_TIMEOUT": 30_000, "TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+    return {
+        "socket_settings": {
+            getattr(socket, name): value for name, value in named.items() if hasattr(socket, name)
+        }
     }
 
 

@@ -1,34 +1,35 @@
-"""Which models this process serves: found in the MLflow registry, loaded, warmed, and then looked up by name.
+"""The models in this process's memory, looked up by name and alias."""
 
-MLflow is imported only when models are loaded, so that a main process which serves none starts at once.
-"""
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import logging
-import math
-import os
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-
-from tandem.backplane.errors import ModelError, ModelNotFound, SettingsError
+from tandem.backplane.errors import ModelNotFound
 from tandem.backplane.model_cards import card_field
-from tandem.backplane.settings import Settings
 from tandem.schemas.model_card import ModelCard
-from worker.model_code import model_code
 
 if TYPE_CHECKING:
     from worker.model import LoadedModel
 
-log = logging.getLogger(__name__)
+    LoadVersion = Callable[[str, str, str], LoadedModel]
+
+OTHER_VERSIONS = 2
+"""Versions kept in memory beside the served ones, for replays that name one."""
 
 
 class ModelRegistry:
-    """The models in this process's memory, and why others are not."""
+    """The loaded models, and why others are not."""
 
     def __init__(
-        self, models: Iterable["LoadedModel"] = (), failures: Mapping[str, str] | None = None
+        self,
+        models: Iterable["LoadedModel"] = (),
+        failures: Mapping[str, str] | None = None,
+        load_version: "LoadVersion | None" = None,
     ) -> None:
         self._models = {card_field(model.card.model_name, model.card.alias): model for model in models}
+        self._load_version = load_version
+        self._others: dict[tuple[str, str], LoadedModel] = {}
+        self._loading = threading.Lock()
         self.failures = dict(failures or {})
         """`name@alias` to what went wrong."""
 
@@ -37,104 +38,23 @@ class ModelRegistry:
         """The cards of the loaded models."""
         return [model.card for model in self._models.values()]
 
-    def get(self, model_name: str, alias: str) -> "LoadedModel":
-        """The loaded model; raises ModelNotFound."""
+    def get(self, model_name: str, alias: str, version: str | None = None) -> "LoadedModel":
+        """The loaded model; raises ModelNotFound.
+
+        With a `version` that is not the served one, that version, loaded now if it has to be; raises
+        ModelError where it cannot be. For replays: it takes as long as loading takes.
+        """
         try:
-            return self._models[card_field(model_name, alias)]
+            served = self._models[card_field(model_name, alias)]
         except KeyError:
             raise ModelNotFound(f"This worker serves no model of this name at the alias {alias!r}.") from None
-
-
-def served(settings: Settings, registered: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
-    """The (name, alias) pairs to serve: those of SERVED_MODELS, or all that have MODEL_ALIAS.
-
-    `registered` gives every registered model's aliases. Raises SettingsError where SERVED_MODELS is wrong.
-    """
-    if not settings.served_models.strip():
-        return [
-            (name, settings.model_alias) for name in registered if settings.model_alias in registered[name]
-        ]
-    pairs = []
-    for item in settings.served_models.split(","):
-        name, at, alias = item.strip().partition("@")
-        if not name or (at and not alias):
-            raise SettingsError(f"wrong setting: SERVED_MODELS: {item.strip()!r} is not name or name@alias")
-        pairs.append((name, alias or settings.model_alias))
-    return list(dict.fromkeys(pairs))
-
-
-def load_models(settings: Settings, loaded_by: str) -> ModelRegistry:
-    """Load and warm every served model.
-
-    A model that fails is logged and left out; raises ModelError when the registry cannot be read, and
-    SettingsError when SERVED_MODELS is wrong.
-    """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    with model_code():
-        import mlflow  # noqa: PLC0415  see the module's docstring
-        from mlflow import MlflowClient  # noqa: PLC0415
-
-        mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
-        client = MlflowClient()
-        registered = {} if settings.served_models.strip() else _aliases(client)
-    models, failures = [], {}
-    for name, alias in served(settings, registered):
-        try:
-            with model_code():
-                models.append(_load(client, settings, name, alias, loaded_by))
-        except ModelError as error:
-            cause = error.__cause__ or error
-            failures[card_field(name, alias)] = f"{type(cause).__name__}: {cause}"
-            log.error("Model %s at %s could not be loaded: %s", name, alias, cause, exc_info=cause)  # noqa: TRY400
-    return ModelRegistry(models, failures)
-
-
-def _aliases(client: Any) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    token: str | None = None
-    while token != "":
-        page = client.search_registered_models(page_token=token)
-        found.update((model.name, list(model.aliases)) for model in page)
-        token = page.token or ""
-    return found
-
-
-def _load(client: Any, settings: Settings, name: str, alias: str, loaded_by: str) -> "LoadedModel":
-    import mlflow.pyfunc  # noqa: PLC0415
-
-    from worker.input_example import example_row  # noqa: PLC0415  brings pandas
-    from worker.model import LoadedModel  # noqa: PLC0415
-
-    # By version and not by alias, so that the card tells of exactly what was loaded.
-    version = client.get_model_version_by_alias(name, alias)
-    pyfunc = mlflow.pyfunc.load_model(f"models:/{name}/{version.version}")
-    signature = pyfunc.metadata.signature
-    if signature is None or not signature.inputs:
-        raise ModelError("The model has no signature, so no request could be checked: log it with one.")
-    card = ModelCard(
-        model_name=name,
-        alias=alias,
-        model_version=str(version.version),
-        model_run_id=version.run_id or "",
-        loaded_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        loaded_by=loaded_by,
-        metrics=_metrics(client, version.run_id),
-        inputs=signature.inputs.to_dict(),
-        outputs=signature.outputs.to_dict() if signature.outputs else [],
-        input_example=example_row(pyfunc.input_example, signature.inputs.to_dict()),
-    )
-    model = LoadedModel(card, pyfunc, predicts_matches=name == settings.match_model)
-    model.warm()
-    log.info("Model %s at %s: version %s is loaded", name, alias, version.version)
-    return model
-
-
-def _metrics(client: Any, run_id: str | None) -> dict[str, float]:
-    """The finite metrics of the run that made the model; none where the run is no more."""
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
-
-    try:
-        metrics = client.get_run(run_id).data.metrics if run_id else {}
-    except MlflowException:
-        return {}
-    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+        if version is None or version == served.card.model_version or self._load_version is None:
+            return served
+        with self._loading:
+            other = self._others.get((model_name, version))
+            if other is None:
+                other = self._load_version(model_name, alias, version)
+                while len(self._others) >= OTHER_VERSIONS:
+                    self._others.pop(next(iter(self._others)))
+                self._others[model_name, version] = other
+        return other

@@ -6,7 +6,7 @@ found by halving: they fail alone, the others of the batch succeed.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from tandem.backplane.settings import Settings
 from tandem.backplane.task_attempts import Attempt, NotRun, TaskAttempts
 from worker.model_code import model_code
 from worker.model_registry import ModelRegistry
-from worker.store_patience import patiently
+from worker.store_patience import PATIENCE_SECONDS, Result, patiently
 from worker.stored_features import StoredFeatures
 from worker.work import Ask, Work
 
@@ -47,39 +47,50 @@ class _Row:
     ask: Ask
     features: Mapping[str, Any]
     checked: bool
+    version: str | None = None
     answer: Answer | None = None
 
 
 class Predictor:
     """Executes work with this process's models."""
 
-    def __init__(self, registry: ModelRegistry, client: redis.Redis, settings: Settings) -> None:
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        client: redis.Redis,
+        settings: Settings,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._registry = registry
         self._client = client
         self._settings = settings
         self._attempts = TaskAttempts(client, settings)
         self._stored = StoredFeatures(client, settings)
+        self._patience_seconds = patience_seconds
 
     def execute(self, works: Sequence[Work]) -> list[Outcome]:
         """Run each work that should still run, and store how it ended. Outcomes in the order of `works`.
 
         Raises StoreUnavailable when the store stayed away: nothing may then be acknowledged.
         """
-        starts = patiently(self._client, lambda: self._attempts.start([work.delivery for work in works]))
+        starts = self._patiently(lambda: self._attempts.start([work.delivery for work in works]))
         running = [
             (start, work) for start, work in zip(starts, works, strict=True) if isinstance(start, Attempt)
         ]
         answers = self.answers([work for _, work in running])
         ended = [(attempt, answer) for (attempt, _), answer in zip(running, answers, strict=True)]
         if ended:
-            patiently(self._client, lambda: self._attempts.finish(ended))
+            self._patiently(lambda: self._attempts.finish(ended))
         return [self._outcome(start) for start in starts]
+
+    def _patiently(self, step: Callable[[], Result]) -> Result:
+        return patiently(self._client, step, self._patience_seconds)
 
     def _outcome(self, start: Attempt | NotRun) -> Outcome:
         if not isinstance(start, NotRun) or start.reason == "done":
             return Outcome.ENDED
         error = PoisonTask("The task was given up: every worker that ran it was lost.")
-        patiently(self._client, lambda: self._attempts.fail(start.delivery, error))
+        self._patiently(lambda: self._attempts.fail(start.delivery, error))
         log.error("Task %s is poison: its attempts are spent", start.delivery.task_id)
         return Outcome.POISON
 
@@ -87,25 +98,25 @@ class Predictor:
         """The end of each work, in order, without touching its lifecycle."""
         found: list[Answer | _Row] = [self._row(work) for work in works]
         self._fill_in_features([row for row in found if isinstance(row, _Row)])
-        groups: dict[tuple[str, str], list[_Row]] = {}
+        groups: dict[tuple[str, str, str | None], list[_Row]] = {}
         for row in found:
             if isinstance(row, _Row) and row.answer is None:
                 alias = row.ask.alias or self._settings.model_alias
-                groups.setdefault((row.ask.model, alias), []).append(row)
-        for (name, alias), rows in groups.items():
-            self._predict(name, alias, rows)
+                groups.setdefault((row.ask.model, alias, row.version), []).append(row)
+        for (name, alias, version), rows in groups.items():
+            self._predict(name, alias, version, rows)
         return [_answer_of(item) for item in found]
 
     @staticmethod
     def _row(work: Work) -> "Answer | _Row":
         if isinstance(work.ask, InvalidRequest):
             return work.ask
-        return _Row(work.ask, work.ask.features or {}, work.checked)
+        return _Row(work.ask, work.ask.features or {}, work.checked, work.model_version)
 
     def _fill_in_features(self, rows: Sequence[_Row]) -> None:
         asking = [row for row in rows if row.ask.features is None]
         match_ids = [row.ask.match_id for row in asking if row.ask.match_id is not None]
-        stored = patiently(self._client, lambda: self._stored.of(match_ids))
+        stored = self._patiently(lambda: self._stored.of(match_ids))
         for row, features in zip(asking, stored, strict=True):
             row.checked = False  # stored by whoever, perhaps for another version of the model
             if isinstance(features, TandemError):
@@ -113,9 +124,9 @@ class Predictor:
             else:
                 row.features = features
 
-    def _predict(self, name: str, alias: str, rows: Sequence[_Row]) -> None:
+    def _predict(self, name: str, alias: str, version: str | None, rows: Sequence[_Row]) -> None:
         try:
-            model = self._registry.get(name, alias)
+            model = self._registry.get(name, alias, version)
         except TandemError as error:
             for row in rows:
                 row.answer = error

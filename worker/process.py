@@ -6,7 +6,8 @@ import redis
 
 from tandem.backplane.settings import Settings
 from tandem.backplane.store import synchronous_client
-from worker.model_registry import ModelRegistry, load_models
+from worker.model_loading import load_models
+from worker.model_registry import ModelRegistry
 from worker.predictor import Predictor
 
 

@@ -25,7 +25,7 @@ class PredictionRequest(Request):
         super().on_timeout(soft, timeout)
 
     def _fail(self, detail: str) -> None:
-        delivery, _ = delivery_of(self.id, self.request_dict.get(HEADER))
+        delivery = delivery_of(self.id, self.request_dict.get(HEADER))
         client: Any = synchronous_client(settings().redis_url)
         try:
             TaskAttempts(client, settings()).fail(delivery, TaskTimedOut(detail))

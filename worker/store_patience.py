@@ -18,9 +18,7 @@ LONGEST_WAIT_SECONDS = 2.0
 Result = TypeVar("Result")
 
 
-def patiently(
-    client: redis.Redis, step: Callable[[], Result], patience_seconds: float = PATIENCE_SECONDS
-) -> Result:
+def patiently(client: redis.Redis, step: Callable[[], Result], patience_seconds: float) -> Result:
     """Give what `step` gives, trying again while it raises StoreUnavailable; that, once patience ends.
 
     Between two tries it waits for the store to answer a PING: a store that hangs runs whatever it was sent

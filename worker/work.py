@@ -30,6 +30,8 @@ class Work:
     ask: Ask | InvalidRequest
     checked: bool = False
     """Whether the features were checked where the message came from."""
+    model_version: str | None = None
+    """The version to run it with, where not the one that the alias serves."""
 
 
 def work_of(
@@ -44,21 +46,32 @@ def work_of(
 
     `names` are those of the positional arguments; `fixed` is what the task itself decides.
     """
-    delivery, checked = delivery_of(task_id, header)
-    return Work(delivery, _ask(names, args, kwargs, fixed), checked=checked)
+    ours = _header(header)
+    version = ours.model_version if ours is not None else None
+    return Work(
+        delivery_of(task_id, header),
+        _ask(names, args, kwargs, fixed),
+        checked=ours is not None and version is None,
+        model_version=version,
+    )
 
 
-def delivery_of(task_id: str, header: Any) -> tuple[Delivery, bool]:
-    """The lifecycle's view of a message, and whether its features were checked where it came from.
+def delivery_of(task_id: str, header: Any) -> Delivery:
+    """The lifecycle's view of a message.
 
     A header that is missing or not ours means a client of somebody's own: accepted, without a deadline.
     """
-    if isinstance(header, Mapping):
-        try:
-            return _Header.model_validate(header).delivery(task_id), True
-        except ValidationError:
-            pass
-    return Delivery(task_id), False
+    ours = _header(header)
+    return Delivery(task_id) if ours is None else ours.delivery(task_id)
+
+
+def _header(header: Any) -> "_Header | None":
+    if not isinstance(header, Mapping):
+        return None
+    try:
+        return _Header.model_validate(header)
+    except ValidationError:
+        return None
 
 
 class _Header(BaseModel):
@@ -70,6 +83,8 @@ class _Header(BaseModel):
     deadline_ms: int
     accepted: bool
     reply_to: str
+    model_version: str | None = None
+    """Instead of the alias's own; the replay of a dead letter may name one."""
 
     def delivery(self, task_id: str) -> Delivery:
         return Delivery(task_id, self.submitted_ms, self.deadline_ms, self.accepted, self.reply_to)

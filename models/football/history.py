@@ -77,7 +77,9 @@ def history_of(
 
     With `today` that is the last result by then. It is never later than the last result unless `as_of` says
     so, so that old files cannot pass for fresh ones. Results after it become fixtures: their scores are
-    forgotten. A fixture that should have been played before it and was not is left out. Raises InvalidResults.
+    forgotten. A fixture that should have been played before it and was not is left out.
+
+    Raises InvalidResults.
     """
     matches = _without_repeats(results)
     played = sorted(

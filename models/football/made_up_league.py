@@ -71,7 +71,8 @@ def _rounds(teams: Sequence[str]) -> list[list[tuple[str, str]]]:
     for number in range(len(others)):
         circle = [fixed, *others[number:], *others[:number]]
         pairs = [(circle[place], circle[-1 - place]) for place in range(len(teams) // 2)]
-        half.append([pair[::-1] if (number + place) % 2 else pair for place, pair in enumerate(pairs)])
+        # A team moves on one place a round, so it plays at home and away in turn.
+        half.append([pair[::-1] if (place or number) % 2 else pair for place, pair in enumerate(pairs)])
     return half + [[pair[::-1] for pair in pairs] for pairs in half]
 
 

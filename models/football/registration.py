@@ -95,6 +95,7 @@ def register(
     `pipeline` was fitted on `frame`, the features of `history.played`; `evaluation` never saw what it judges.
     """
     mlflow.set_tracking_uri(tracking_uri)
+    complete = frame.dropna()
     note = f"{NOTE} {MADE_UP_NOTE}" if history.made_up else NOTE
     tags = _tags(history)
     with mlflow.start_run(experiment_id=_experiment(tracking_uri, name), tags=tags, description=note) as run:
@@ -109,7 +110,7 @@ def register(
             name="model",
             registered_model_name=name,
             signature=signature(),
-            input_example=frame.dropna().tail(1),
+            input_example=(frame if complete.empty else complete).tail(1),
             pyfunc_predict_fn="predict_proba",
             serialization_format="skops",
             skops_trusted_types=TRUSTED_TYPES,

@@ -76,6 +76,7 @@ class ScoringRates:
     def update(self, fixtures: list[Fixture]) -> None:
         """Learn from the played matches of one day, none of which sees another."""
         surprises = [(fixture, self._surprise(fixture)) for fixture in fixtures]
+        level_step = max(LEVEL_STEP, 1.0 / (self._matches + 10))
         for fixture, surprise in surprises:
             if surprise is None:
                 continue
@@ -86,6 +87,5 @@ class ScoringRates:
             away.defence -= self._step * more_home
             away.attack += self._step * more_away
             home.defence -= self._step * more_away
-            level_step = max(LEVEL_STEP, 1.0 / (self._matches + 10))
             self._home_level += level_step * more_home
             self._away_level += level_step * more_away

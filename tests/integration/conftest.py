@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -79,6 +80,13 @@ class LiveWorker(Child):
         """Start it and wait until it says, in the store, that it serves."""
         self.start()
         self.wait_until(lambda: self.heartbeat() is not None, timeout_seconds=READY_SECONDS)
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait until it ends by itself; fails the test when it does not."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.is_alive:
+            assert time.monotonic() < deadline, self.log_end()
+            time.sleep(0.05)
 
     def heartbeat(self) -> WorkerHeartbeat | None:
         """What it last said of itself; None before and after its life."""

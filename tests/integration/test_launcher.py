@@ -49,7 +49,7 @@ class Launched:
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 # Not by its environment: a program that sets its title writes over that.
-                if Path(os.readlink(entry / "cwd")).is_relative_to(self.root):
+                if (entry / "cwd").readlink().is_relative_to(self.root):
                     found.add(int(entry.name))
             except OSError:
                 continue  # it ended meanwhile, or is another user's

@@ -139,6 +139,8 @@ class ExpectedLife:
     def abandon(self, now: int) -> bool:
         """Whether a result document is to come back."""
         record = self.at(now)
+        if record is None and self.is_gone(now):
+            return False
         if record is None or record.state == "PENDING":
             self.record = record or Record("PENDING", now, now, kept=True)
             self._revoke(now, "deadline")

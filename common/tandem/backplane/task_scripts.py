@@ -192,6 +192,7 @@ ABANDON = Script(
 -- Gives {state, meta JSON or ''}.
 local state = settle(ARGV[2], ARGV[3])
 if not state then
+  if redis.call('EXISTS', gone) == 1 then return {'GONE', ''} end
   redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1], 'x', now, 'n', 0, 'd', 0, 't', 1)
   state = 'PENDING'
 end

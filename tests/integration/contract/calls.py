@@ -132,7 +132,9 @@ def through_events() -> Iterator[Call]:
         method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
         handler: LambdaHandler = function_of(path).handler
-        used.add(handler)
+        if handler not in used:
+            handler.close()  # it may still be wired to another deployment
+            used.add(handler)
         answer = handler(http_event(method, path, headers or {}, body), None)
         content = answer.get("body", "").encode()
         if answer["isBase64Encoded"]:

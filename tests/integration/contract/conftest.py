@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -22,6 +21,9 @@ from tandem.schemas.match import Match
 from tandem.schemas.model_card import ModelCard, WorkerHeartbeat
 from tests.integration.contract.calls import Call, over_http, through_asgi, through_events
 from tests.integration.contract.deployment import AS_OF, FEATURES, MATCHES, Deployment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 BASE_URL = os.environ.get("CONTRACT_BASE_URL", "")
 WAYS: dict[str, Callable[[], AbstractContextManager[Call]]] = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +10,7 @@ import pytest
 from tests.integration.contract.deployment import Deployment, assert_problem, named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Body = "Callable[[dict[str, Any]], bytes]"
+    from collections.abc import Callable, Iterator
 
 SECRET = "s3cr3t-v4lue"
 MEGABYTE = 1_000_000

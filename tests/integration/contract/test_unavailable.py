@@ -78,10 +78,10 @@ def test_without_workers_nobody_is_kept_waiting(
 def test_when_every_worker_has_gone_tasks_are_still_accepted(
     silent: Deployment, redeployed: Redeployed, redis_database: Callable[[], str]
 ) -> None:
-    """The model is known, so a row can be checked and wait for a worker; a caller that waits is told at once."""
+    """The model is known, so a row can be checked and wait; a caller that waits itself is told at once."""
     store = redis_database()
     with redis.Redis.from_url(silent.redis_url) as known, redis.Redis.from_url(store) as other:
-        other.hset("tandem:cards", mapping=known.hgetall("tandem:cards"))  # type: ignore[arg-type]
+        other.hset("tandem:cards", mapping=known.hgetall("tandem:cards"))
     with redeployed({**silent.variables, "REDIS_URL": store, "BROKER_URL": redis_database()}) as call:
         deployment = Deployment(call)
         body = {"features": silent.features}

@@ -20,7 +20,7 @@ def to_come(day: int, home: str, away: str) -> Fixture:
 
 
 def test_as_of_is_the_day_of_the_last_result() -> None:
-    """Without a word on it, results are known up to the last one, and fixtures from that day on are to come."""
+    """Unless told, results are known up to the last one, and fixtures from that day on are to come."""
     history = history_of([played(2, "A", "B"), played(1, "C", "D")], [to_come(5, "A", "C")])
     assert history.as_of == date(2026, 3, 2)
     assert [match.match_date.day for match in history.played] == [1, 2]

@@ -50,7 +50,7 @@ def test_reads_every_encoding(encoding: str) -> None:
 
 
 def test_reads_the_older_layout() -> None:
-    """Div in front, Windows line ends, trailing blank lines, lines of commas and further columns do no harm."""
+    """Div in front, Windows line ends, blank lines, lines of commas and further columns do no harm."""
     text = (
         "Div,Date,HomeTeam,AwayTeam,FTHG,FTAG,FTR,B365H,,\r\n"
         "E0,13/08/16,Burnley,Swansea,0,1,A,2.4,,\r\n"
