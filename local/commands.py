@@ -34,10 +34,18 @@ COMMANDS = {
 }
 
 
+VARIABLES = {
+    "run": "RESULTS FIXTURES AS_OF PORT BROKER_URL REDIS_URL MLFLOW_TRACKING_URI WORKER_POOL WEB_CONCURRENCY",
+    "test": "ARGS (further arguments for pytest)",
+    "all": "TANDEM_VENV (use the environment in this directory as it is)",
+}
+
+
 def usage() -> str:
-    """One line per command."""
-    lines = [f"  {name:6} {command.summary}" for name, command in COMMANDS.items()]
-    return "\n".join(["usage: python3 -m local COMMAND [ARGUMENTS]", *lines])
+    """The commands, and the variables they read."""
+    commands = [f"  {name:6} {command.summary}" for name, command in COMMANDS.items()]
+    variables = [f"  {name:6} {names}" for name, names in VARIABLES.items()]
+    return "\n".join(["usage: python3 -m local COMMAND [ARGUMENTS]", *commands, "variables:", *variables])
 
 
 def dispatch(argv: list[str]) -> int:

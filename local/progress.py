@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STEP_SECONDS = 0.1
+STEP_SECONDS = 0.25
 QUIET_SECONDS = 10
 
 

@@ -37,11 +37,13 @@ def fault_of(message: Any, known_tasks: Mapping[str, Any]) -> str | None:
         return "unknown-task"
     if not isinstance(task_id, str) or not 0 < len(task_id) <= MAX_ID_LENGTH or not task_id.isprintable():
         return "bad-id"
-    if headers.get("compression"):
-        return "compressed"
     if headers.get("eta") or headers.get("expires"):
         return "delayed"
-    if message.content_type != "application/json" or str(message.content_encoding).lower() != "utf-8":
+    if (
+        headers.get("compression")
+        or message.content_type != "application/json"
+        or str(message.content_encoding).lower() != "utf-8"
+    ):
         return "content-type"
     return _fault_of_body(message.body)
 
@@ -62,8 +64,11 @@ def _fault_of_body(body: Any) -> str | None:
     return "callbacks" if embed and any(embed.values()) else None
 
 
-class GuardedConsumer(Consumer):  # type: ignore[misc]  # celery has no types of its own
+class GuardedConsumer(Consumer):
     """Celery's consumer behind the door."""
+
+    connection_errors: tuple[type[BaseException], ...]
+    """Celery sets it; its stubs do not know."""
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
         """Wrap Celery's handler of received messages."""
@@ -79,7 +84,7 @@ class GuardedConsumer(Consumer):  # type: ignore[misc]  # celery has no types of
         """Celery would drop it."""
         self._bury(message, f"undecodable ({type(exc).__name__})")
 
-    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+    def on_invalid_task(self, _body: Any, message: Any, exc: Exception) -> None:
         """Celery would store a failure of its own format."""
         self._bury(message, f"not-a-task ({type(exc).__name__})")
 

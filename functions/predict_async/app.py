@@ -10,7 +10,7 @@ from tandem.backplane.health import add_health_routes
 from tandem.backplane.http import create_app, route
 from tandem.backplane.lambda_handler import mangum_handler
 from tandem.backplane.openapi import json_body
-from tandem.backplane.parameters import Alias, ModelName
+from tandem.backplane.parameters import SELECTION, selection_of
 from tandem.backplane.prediction_request import (
     PredictionRequest,
     read_request,
@@ -31,14 +31,14 @@ handler = mangum_handler(app)
     "/predict/async/",
     status_code=202,
     response_model=Accepted,
-    openapi_extra=json_body(AsyncRequest),
+    openapi_extra=json_body(AsyncRequest) | SELECTION,
     tags=["predict"],
 )
-async def predict_later(request: Request, model: ModelName = None, alias: Alias = None) -> Response:
+async def predict_later(request: Request) -> Response:
     """Accept one prediction, from features in the body or from those stored for a match."""
     wired = edge()
     body, value = await read_json(request, wired.settings.max_body_bytes)
-    card = await served_model(wired, model, alias)
+    card = await served_model(wired, selection_of(request))
     asked = read_request(AsyncRequest, value, card)
     if asked.callback_url is not None:
         # Better refused than accepted and never called.

@@ -13,7 +13,13 @@ from tandem.backplane.health import add_health_routes
 from tandem.backplane.http import create_app, route
 from tandem.backplane.lambda_handler import mangum_handler
 from tandem.backplane.openapi import json_body
-from tandem.backplane.parameters import AfterMatch, Alias, Limit, MatchIdInPath, ModelName
+from tandem.backplane.parameters import (
+    SELECTION,
+    AfterMatch,
+    Limit,
+    MatchIdInPath,
+    selection_of,
+)
 from tandem.backplane.prediction_request import (
     PredictionRequest,
     is_loaded,
@@ -48,12 +54,12 @@ PREDICTS: dict[str, Any] = {
 }
 
 
-@route(app, "POST", "/predict/", openapi_extra=json_body(PredictRequest), **PREDICTS)
-async def predict(request: Request, model: ModelName = None, alias: Alias = None) -> Response:
+@route(app, "POST", "/predict/", openapi_extra=json_body(PredictRequest) | SELECTION, **PREDICTS)
+async def predict(request: Request) -> Response:
     """Predict from the features in the body."""
     wired = edge()
     body, value = await read_json(request, wired.settings.max_body_bytes)
-    card = await served_model(wired, model, alias)
+    card = await served_model(wired, selection_of(request))
     asked = read_request(PredictRequest, value, card)
     wanted = PredictionRequest(card, asked.features, asked.match_id)
     return await once(wired, request, body, lambda task_id: _answer(wired, request, wanted, task_id))
@@ -67,22 +73,20 @@ async def upcoming_matches(limit: Limit = 100, after: AfterMatch = None) -> list
     return [MatchRow.model_validate(match, from_attributes=True) for match in matches]
 
 
-@route(app, "GET", "/predict/model/info", response_model=ModelInfo, tags=["predict"])
-async def model_info(model: ModelName = None, alias: Alias = None) -> ModelInfo:
+@route(app, "GET", "/predict/model/info", response_model=ModelInfo, openapi_extra=SELECTION, tags=["predict"])
+async def model_info(request: Request) -> ModelInfo:
     """What the registry knows of the served model."""
     wired = edge()
-    card = await served_model(wired, model, alias)
+    card = await served_model(wired, selection_of(request))
     signature = ModelSignature(inputs=card.inputs, outputs=card.outputs)
     return ModelInfo(**dict(card), loaded=await is_loaded(wired, card), signature=signature)
 
 
-@route(app, "GET", "/predict/{match_id}", **PREDICTS)
-async def predict_match(
-    request: Request, match_id: MatchIdInPath, model: ModelName = None, alias: Alias = None
-) -> Response:
+@route(app, "GET", "/predict/{match_id}", openapi_extra=SELECTION, **PREDICTS)
+async def predict_match(request: Request, match_id: MatchIdInPath) -> Response:
     """Predict from the features stored for a match."""
     wired = edge()
-    card = await served_model(wired, model, alias)
+    card = await served_model(wired, selection_of(request))
     features = await stored_features(wired, match_id, card)
     return await _answer(wired, request, PredictionRequest(card, features, match_id), new_task_id())
 

@@ -34,7 +34,7 @@ _TASK_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 async def task_status(request: Request, task_id: str, wait: WaitSeconds = 0.0) -> Response:
     """Read state and result; with `wait`, as soon as the task has ended or the wait is over."""
     wired = edge()
-    record = await _read(wired, task_id)
+    record = await wired.tasks.read(_checked(task_id))
     if wait and not record.state.terminal:
         record = await _ended(wired, task_id, wait)
     return _answer(request, record)
@@ -44,16 +44,15 @@ async def task_status(request: Request, task_id: str, wait: WaitSeconds = 0.0) -
 async def cancel_task(request: Request, task_id: str) -> Response:
     """Cancel a task; the answer is its state from now on, and another than REVOKED if it had ended before."""
     wired = edge()
-    if _TASK_ID.fullmatch(task_id) is None:
-        raise TaskNotFound
-    await wired.tasks.cancel(task_id)
+    await wired.tasks.cancel(_checked(task_id))
     return _answer(request, await wired.tasks.read(task_id))
 
 
-async def _read(wired: Edge, task_id: str) -> TaskRecord:
+def _checked(task_id: str) -> str:
+    """The id, if it can be one."""
     if _TASK_ID.fullmatch(task_id) is None:
         raise TaskNotFound
-    return await wired.tasks.read(task_id)
+    return task_id
 
 
 async def _ended(wired: Edge, task_id: str, seconds: float) -> TaskRecord:

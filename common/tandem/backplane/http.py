@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from tandem.backplane import logs, problems
 from tandem.backplane.edge import close_edge
@@ -13,6 +14,9 @@ from tandem.backplane.request_boundary import RequestBoundary
 from tandem.backplane.settings import settings
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+# FastAPI's own would hand the values that a caller sent to whatever processor is there.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
 
 class FunctionApp(FastAPI):
@@ -43,6 +47,7 @@ def create_app(title: str, description: str) -> FunctionApp:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        telemetry=_NO_TELEMETRY,
         responses=PROBLEM_RESPONSES,
     )
     app.add_middleware(RequestBoundary)

@@ -19,6 +19,7 @@ from tandem.backplane.errors import (
 )
 from tandem.backplane.field_errors import field_errors_of
 from tandem.backplane.message import Message, delivery_header, task_body, task_headers
+from tandem.backplane.parameters import Selection
 from tandem.schemas.model_card import ModelCard
 from tandem.schemas.problem import FieldError, field_error
 from tandem.schemas.signature import Signature
@@ -48,16 +49,17 @@ def status_url_of(task_id: str) -> str:
     return f"/monitoring/task_status/{task_id}"
 
 
-async def served_model(edge: Edge, model_name: str | None, alias: str | None) -> ModelCard:
+async def served_model(edge: Edge, selection: Selection) -> ModelCard:
     """The card of the model that a request means: the match model's where it names none.
 
     Raises ModelNotFound, or WorkersUnavailable where no worker has loaded the default model yet.
     """
+    model_name = selection.model_name or edge.settings.match_model
     catalog = await edge.catalog.read()
     try:
-        return catalog.card(model_name or edge.settings.match_model, alias or edge.settings.model_alias)
+        return catalog.card(model_name, selection.alias or edge.settings.model_alias)
     except ModelNotFound:
-        if model_name is None and alias is None:
+        if selection == (None, None):
             raise WorkersUnavailable("No worker has loaded the model yet.") from None
         raise
 

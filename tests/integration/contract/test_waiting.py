@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.contract.deployment import Deployment, assert_problem
 
 if TYPE_CHECKING:
-    from tests.integration.contract.calls import Answer, Call
-    from contextlib import AbstractContextManager
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from tests.integration.contract.calls import Answer, Call
 
 pytestmark = pytest.mark.timeout(300)
 WAIT_SECONDS = 20

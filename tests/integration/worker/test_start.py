@@ -1,4 +1,4 @@
-"""How a worker begins and ends: with one clear line where it cannot serve, and honest about what it serves."""
+"""How a worker begins and ends: one clear line where it cannot serve, and honest about what it serves."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_missing_or_wrong_setting_is_one_line(settings: dict[str, str], line: 
     [
         ({"SERVED_MODELS": "damaged@broken"}, "No model is loaded: damaged@broken"),
         ({"SERVED_MODELS": "probe,,"}, "SERVED_MODELS"),
-        ({"MLFLOW_TRACKING_URI": "sqlite:////no/such/place/mlflow.db"}, "cannot be loaded"),
+        ({"MLFLOW_TRACKING_URI": "nowhere://registry"}, "cannot be loaded"),
     ],
 )
 def test_a_worker_that_can_load_nothing_ends(

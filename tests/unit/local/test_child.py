@@ -80,11 +80,14 @@ def test_a_child_dies_with_its_owner(tmp_path: Path) -> None:
     log = tmp_path / "log"
     program = (
         "import sys, time; from pathlib import Path; from local.child import Child\n"
-        f"child = Child('left', [sys.executable, '-c', {STUBBORN!r}], log=Path({str(log)!r}), stop_seconds=0.5)\n"
+        f"stubborn = [sys.executable, '-c', {STUBBORN!r}]\n"
+        "child = Child('left', stubborn, log=Path(sys.argv[1]), stop_seconds=0.5)\n"
         "child.start(); print(child.pid, flush=True); time.sleep(60)\n"
     )
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment) as owner:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(log)], stdout=subprocess.PIPE, env=environment
+    ) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         wait_for(lambda: log.read_text().endswith("\n"))
