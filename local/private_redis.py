@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import redis_program
@@ -11,11 +12,11 @@ from local.container import Container, container_engine
 from local.ports import answers, free_port
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
 IMAGE = "redis:8"
+PROGRAMS = Path(__file__).resolve().parent.parent / ".tandem" / "bin"
 START_SECONDS = 30
 PULL_SECONDS = 300
 SETTINGS = ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
@@ -28,12 +29,12 @@ MISSING = (
 class PrivateRedis:
     """One Redis that keeps its data in `directory`; the port stays the same over `kill` and `start`."""
 
-    def __init__(self, directory: Path, *, programs: Path | None = None, log: Path | None = None) -> None:
+    def __init__(self, directory: Path, *, programs: Path = PROGRAMS, log: Path | None = None) -> None:
         """Find a server to run; StartError names what is missing. `programs`: where a fetched one is kept."""
         self._log = log or directory.absolute() / "redis.log"
         self.directory = directory.absolute()
         self.port = free_port()
-        self._child = self._find((programs or self.directory).absolute())
+        self._child = self._find(programs)
 
     @property
     def url(self) -> str:

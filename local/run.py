@@ -63,7 +63,7 @@ def _bring_up(options: RunOptions, stack: contextlib.ExitStack) -> tuple[list[Ch
     watched: list[Child] = []
     redis_url = options.redis_url
     if not redis_url:
-        redis = PrivateRedis(STATE / "redis", programs=STATE / "bin", log=LOGS / "redis.log")
+        redis = PrivateRedis(STATE / "redis", log=LOGS / "redis.log")
         stack.callback(redis.stop)
         redis.start()
         watched, redis_url = [redis.child], redis.url

@@ -12,7 +12,9 @@ from celery import Celery, signals
 from tandem.backplane.errors import SettingsError
 from tandem.backplane.settings import Settings, settings
 from tandem.backplane.topology import PREDICTION_QUEUES
+from worker.batch_pools import PREFETCH, batches
 from worker.celery_config import GREEN_HEARTBEAT, GREEN_PREFETCH_MULTIPLIER, celery_config
+from worker.dead_letter_recorder import DeadLetterRecorder
 from worker.declared_queues import DeclaredQueues
 from worker.heartbeat import Heartbeat
 from worker.load_reports import LoadReports
@@ -44,6 +46,7 @@ def _settings() -> Settings:
 
 app = create_app(_settings())
 _heartbeat: Heartbeat | None = None
+_recorder: DeadLetterRecorder | None = None
 
 
 @signals.celeryd_init.connect
@@ -61,6 +64,8 @@ def check_start(**_: Any) -> None:
 def set_options(sender: Any, **_: Any) -> None:
     """Let LOG_LEVEL decide, as in every other process, and fit the settings to the pool."""
     sender.loglevel = logging.getLevelName(settings().log_level)
+    if batches(sender.pool_cls):
+        sender.prefetch_multiplier = max(1, PREFETCH // (sender.concurrency or 1))
     if getattr(sender.pool_cls, "is_green", False):
         app.conf.broker_heartbeat = GREEN_HEARTBEAT
         sender.prefetch_multiplier = GREEN_PREFETCH_MULTIPLIER
@@ -91,6 +96,15 @@ def start_heartbeat(sender: Any, **_: Any) -> None:
     _heartbeat.start()
 
 
+@signals.worker_ready.connect
+def start_recorder(**_: Any) -> None:
+    """Tell the callers of dead letters, where the broker makes those by itself."""
+    global _recorder  # noqa: PLW0603  one per main process
+    if not settings().broker_is_redis:
+        _recorder = DeadLetterRecorder(settings())
+        _recorder.start()
+
+
 def _end_worker() -> None:
     # What Celery's own signal handlers do; the main loop looks at it.
     celery.worker.state.should_stop = 1  # type: ignore[assignment]  # typed as None, meant as a status
@@ -108,5 +122,7 @@ def close(**_: Any) -> None:
     """Withdraw the heartbeat and close what the main process holds."""
     if _heartbeat is not None:
         _heartbeat.stop()
+    if _recorder is not None:
+        _recorder.stop()
     close_process()
     LoadReports.of_this_worker().remove()

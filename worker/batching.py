@@ -6,34 +6,30 @@ for nobody and a crowd shares. Waiting callers go first. A message that was deli
 that one that kills or hangs its process is found and takes no others along.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from celery.concurrency.base import BasePool
-from celery.worker.request import create_request_cls
+from celery.utils.imports import symbol_by_name
+from celery.worker.request import create_request_cls  # type: ignore[attr-defined]  # missing in its stubs
 from celery.worker.state import task_accepted, task_ready, task_reserved
 from celery.worker.strategy import default as one_by_one
 
+from tandem.backplane.message import HEADER
 from tandem.backplane.settings import settings
 from tandem.backplane.topology import PREDICTION_QUEUES
 from worker.batch_cost import BatchCost
+from worker.batch_pools import MAX_ROWS, SOLO, batches
+from worker.tasks import Prediction, Received, Verdict, execute
 from worker.waiting_messages import take_waiting
 from worker.watchdog import Watchdog
-from worker.work import Work
 
-MAX_ROWS = 256
+log = logging.getLogger(__name__)
+
 MAX_BYTES = 8_000_000
-PREFETCH = 2 * MAX_ROWS
-"""Messages in hand per queue: the batch that runs, and the one that gathers meanwhile."""
-_BATCHING_POOLS = ("celery.concurrency.solo", "celery.concurrency.thread")
-
-
-def batches(pool: type[BasePool]) -> bool:
-    """Whether a pool runs its tasks in the consumer's own process, so that they can be run together."""
-    return pool.__module__ in _BATCHING_POOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +39,7 @@ class Held:
     request: Any
     """Celery's own, so that `inspect`, events and a shutdown know of it."""
     message: Any
-    work: Work
-    task: Any
+    received: Received
 
     @property
     def alone(self) -> bool:
@@ -52,14 +47,19 @@ class Held:
         return bool((self.message.delivery_info or {}).get("redelivered"))
 
 
-def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
+def strategy(task: Prediction, app: Any, consumer: Any) -> Callable[..., None]:
     """Make Celery's handler of received messages for one task."""
     if not batches(type(consumer.pool)):
         handler: Callable[..., None] = one_by_one(task, app, consumer)
         return handler
     batcher = MicroBatcher.of(consumer)
     request_class = create_request_cls(
-        task.Request_class, task, consumer.pool, consumer.hostname, consumer.event_dispatcher, app=app
+        symbol_by_name(task.Request),
+        task,
+        consumer.pool,
+        consumer.hostname,
+        consumer.event_dispatcher,
+        app=app,
     )
 
     def receive(message: Any, _body: Any, ack: Any, reject: Any, _callbacks: Any) -> None:
@@ -82,7 +82,9 @@ def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
         task_reserved(request)
         request.send_event("task-received", name=request.name, args="-", kwargs="-", retries=0)
         args, kwargs, _ = message.parts
-        batcher.add(Held(request, message, task.work(request.id, message.headers, args, kwargs), task))
+        queue = (message.delivery_info or {}).get("routing_key") or ""
+        received = task.received(request.id, message.headers.get(HEADER), args, kwargs, queue)
+        batcher.add(Held(request, message, received))
 
     return receive
 
@@ -98,6 +100,7 @@ class MicroBatcher:
         self._running = 0
         self._outstanding: set[Any] = set()
         self._watchdog = Watchdog(settings())
+        self.connection = consumer.connection
 
     @classmethod
     def of(cls, consumer: Any) -> "MicroBatcher":
@@ -105,15 +108,11 @@ class MicroBatcher:
         known: MicroBatcher | None = getattr(consumer, "micro_batcher", None)
         if known is None or known.connection is not consumer.connection:
             known = consumer.micro_batcher = cls(consumer)
-            known.connection = consumer.connection
         return known
-
-    connection: Any = None
 
     def add(self, held: Held) -> None:
         """Take a message in hand."""
-        lane = (held.message.delivery_info or {}).get("routing_key", "")
-        self._lanes.setdefault(lane, deque()).append(held)
+        self._lanes.setdefault(held.received.queue, deque()).append(held)
         self._outstanding.add(held.message.delivery_tag)
         self._schedule()
 
@@ -155,27 +154,23 @@ class MicroBatcher:
                 if batch and (held.alone or batch[0].alone or size > MAX_BYTES):
                     return batch
                 batch.append(lane.popleft())
-                if deadline_ms := held.work.delivery.deadline_ms:
+                if deadline_ms := held.received.work.delivery.deadline_ms:
                     left = deadline_ms / 1000 - time.time()
                     most = min(most, max(len(batch), self._cost.rows_within(left, MAX_ROWS)))
         return batch
 
     def _run(self, batch: list[Held]) -> None:
         """In the pool's thread: run, then settle in the consumer's."""
-        from worker.tasks import Verdict, execute  # noqa: PLC0415  tasks name this module as their strategy
-
         started = time.perf_counter()
-        with self._watchdog.watching([held.work.delivery for held in batch]):
-            verdicts: list[Verdict] = execute([(held.task, held.request, held.work) for held in batch])
+        with self._watchdog.watching([held.received.work.delivery for held in batch]):
+            verdicts = execute([held.received for held in batch])
         seconds = time.perf_counter() - started
-        if type(self._consumer.pool).__module__ == _BATCHING_POOLS[0]:
+        if type(self._consumer.pool).__module__ == SOLO:
             self._settle(batch, verdicts, seconds)
         else:
             self._consumer.hub.call_soon(self._settle, batch, verdicts, seconds)
 
-    def _settle(self, batch: list[Held], verdicts: list[Any], seconds: float) -> None:
-        from worker.tasks import Verdict  # noqa: PLC0415
-
+    def _settle(self, batch: list[Held], verdicts: list[Verdict], seconds: float) -> None:
         self._running -= 1
         self._cost.learn(len(batch), seconds)
         done = [held for held, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.ACKNOWLEDGE]
@@ -199,10 +194,10 @@ class MicroBatcher:
         for held in done:
             held.request.acknowledged = True
             if not together:
-                held.message.ack_log_error(_log, self._consumer.connection_errors)
+                held.message.ack_log_error(log, self._consumer.connection_errors)
         if together:
             # Nothing older is still in hand, so one frame acknowledges all.
-            last.message.ack_log_error(_log, self._consumer.connection_errors, multiple=True)
+            last.message.ack_log_error(log, self._consumer.connection_errors, multiple=True)
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -45,11 +45,11 @@ def fault_of(message: Any, known_tasks: Mapping[str, Any]) -> str | None:
         or str(message.content_encoding).lower() != "utf-8"
     ):
         return "content-type"
-    return _fault_of_body(message.body)
+    return _fault_of_body(message)
 
 
-def _fault_of_body(body: Any) -> str | None:
-    raw = body.encode() if isinstance(body, str) else bytes(body)
+def _fault_of_body(message: Any) -> str | None:
+    raw = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
     if len(raw) > MAX_BODY_BYTES:
         return "too-large"
     try:
@@ -61,7 +61,10 @@ def _fault_of_body(body: Any) -> str | None:
     args, kwargs, embed = parts
     if not isinstance(args, list) or not isinstance(kwargs, dict) or not isinstance(embed, dict | None):
         return "not-a-task"
-    return "callbacks" if embed and any(embed.values()) else None
+    if embed and any(embed.values()):
+        return "callbacks"
+    message.parts = parts  # so that a micro-batch need not read the body again
+    return None
 
 
 class GuardedConsumer(Consumer):

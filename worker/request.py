@@ -19,7 +19,13 @@ class PredictionRequest(Request):
     """A prediction's message; a hanging one ends as a failure that says so, and is not run again."""
 
     def on_timeout(self, soft: bool, timeout: float) -> None:  # noqa: FBT001  Celery's own order
-        """Write the failure before Celery acknowledges; without a store the message goes back instead."""
+        """Write the failure before Celery acknowledges; without a store the message goes back instead.
+
+        A request that was cancelled because its connection was lost is delivered again: its limit, noticed
+        late, must neither fail the task nor acknowledge the message.
+        """
+        if self._already_cancelled:
+            return
         if not soft:
             self._fail(f"The model gave no answer within {timeout:g} s.")
         super().on_timeout(soft, timeout)

@@ -4,9 +4,14 @@
 - The store is away: the message goes back to the broker.
 - Its attempts are spent: it is stored as a failure and dead-lettered.
 - A defect of ours: stored as a failure, dead-lettered, logged with its trace.
+
+The same for one message (every pool) and for a micro-batch (`worker/batching.py`).
 """
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from celery import Task
@@ -26,73 +31,113 @@ from worker.work import Work, work_of
 log = logging.getLogger(__name__)
 
 
+class Verdict(Enum):
+    """What to do with a message."""
+
+    ACKNOWLEDGE = "acknowledge"
+    REQUEUE = "requeue"
+    DEAD_LETTER = "dead-letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message of a task: what it asks for, and what its dead letter would need."""
+
+    task: str
+    task_id: str
+    header: Any
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    queue: str
+    work: Work
+
+
 class Prediction(Task[..., None]):
     """A task whose lifecycle is Tandem's own: Celery stores nothing, whatever a message's header says."""
 
     Request = "worker.request:PredictionRequest"
+    Strategy = "worker.batching:strategy"
     typing = False
     backend = DisabledBackend(app)
+    argument_names: tuple[str, ...] = ()
+    of_the_match_model = False
+
+    def received(
+        self, task_id: str, header: Any, args: Sequence[Any], kwargs: Mapping[str, Any], queue: str
+    ) -> Received:
+        """One message of this task."""
+        fixed = {"model": settings().match_model} if self.of_the_match_model else {}
+        work = work_of(task_id, header, self.argument_names, args, kwargs, **fixed)
+        return Received(str(self.name), task_id, header, args, kwargs, queue, work)
 
 
-@app.task(name="predict_match", base=Prediction, bind=True)
+@app.task(
+    name="predict_match",
+    base=Prediction,
+    bind=True,
+    argument_names=("match_id", "features", "alias"),
+    of_the_match_model=True,
+)
 def predict_match(self: Prediction, *args: Any, **kwargs: Any) -> None:
     """`predict_match(match_id=None, features=None, alias=None)`: the match model's prediction."""
-    names = ("match_id", "features", "alias")
-    _run(self, work_of(_id(self), _header(self), names, args, kwargs, model=settings().match_model))
+    _run(self, args, kwargs)
 
 
-@app.task(name="predict", base=Prediction, bind=True)
+@app.task(
+    name="predict", base=Prediction, bind=True, argument_names=("model", "features", "alias", "match_id")
+)
 def predict(self: Prediction, *args: Any, **kwargs: Any) -> None:
     """`predict(model, features, alias=None, match_id=None)`: any served model's prediction."""
-    names = ("model", "features", "alias", "match_id")
-    _run(self, work_of(_id(self), _header(self), names, args, kwargs))
+    _run(self, args, kwargs)
 
 
-def _id(task: Prediction) -> str:
-    return str(task.request.id)
+def _run(task: Prediction, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Execute one message; returns to acknowledge, raises Reject for anything else."""
+    queue = (task.request.delivery_info or {}).get("routing_key") or ""
+    received = task.received(str(task.request.id), task.request.get(HEADER), args, kwargs, queue)
+    [verdict] = execute([received])
+    if verdict is not Verdict.ACKNOWLEDGE:
+        raise Reject(verdict.value, requeue=verdict is Verdict.REQUEUE)
 
 
-def _header(task: Prediction) -> Any:
-    return task.request.get(HEADER)
-
-
-def _run(task: Prediction, work: Work) -> None:
-    """Execute one work; returns to acknowledge, raises Reject for anything else."""
+def execute(messages: Sequence[Received]) -> list[Verdict]:
+    """Run messages together and say what to do with each, in order. Never raises."""
     try:
-        [outcome] = process().predictor.execute([work])
-    except StoreUnavailable as error:
-        log.warning("The store is away: task %s goes back to the broker", work.delivery.task_id)
-        raise Reject(str(error), requeue=True) from error
-    except Exception as error:
-        log.exception("A defect: task %s is dead-lettered", work.delivery.task_id)
-        _fail(work)
-        _bury(task, "defect")
-        raise Reject(f"defect: {type(error).__name__}", requeue=False) from error
-    if outcome is Outcome.POISON:
-        _bury(task, "poison")
-        raise Reject("poison", requeue=False)
+        outcomes = process().predictor.execute([message.work for message in messages])
+    except StoreUnavailable:
+        log.warning("The store is away: %d tasks go back to the broker", len(messages))
+        return [Verdict.REQUEUE] * len(messages)
+    except Exception:
+        if len(messages) > 1:
+            return [verdict for message in messages for verdict in execute([message])]
+        log.exception("A defect: task %s is dead-lettered", messages[0].task_id)
+        return [_defect(messages[0])]
+    return [
+        _bury(message, "poison") if outcome is Outcome.POISON else Verdict.ACKNOWLEDGE
+        for message, outcome in zip(messages, outcomes, strict=True)
+    ]
 
 
-def _fail(work: Work) -> None:
+def _defect(message: Received) -> Verdict:
     try:
-        TaskAttempts(process().client, settings()).fail(work.delivery, TandemError())
-    except StoreUnavailable as error:
-        raise Reject(str(error), requeue=True) from error
+        TaskAttempts(process().client, settings()).fail(message.work.delivery, TandemError())
+    except StoreUnavailable:
+        return Verdict.REQUEUE
+    return _bury(message, "defect")
 
 
-def _bury(task: Prediction, reason: str) -> None:
+def _bury(message: Received, reason: str) -> Verdict:
     """Put the message among the dead where the broker does not do so itself."""
     if not settings().broker_is_redis:
-        return
-    request = task.request
-    embed = {name: request.get(name) for name in ("callbacks", "errbacks", "chain", "chord")}
+        return Verdict.DEAD_LETTER
     try:
         dead_letter(
             settings(),
-            headers={"id": request.id, "task": task.name, "lang": "py", HEADER: request.get(HEADER)},
-            body=[request.args, request.kwargs, embed],
-            queue=(request.delivery_info or {}).get("routing_key") or "",
+            headers={"id": message.task_id, "task": message.task, "lang": "py", HEADER: message.header},
+            body=[message.args, message.kwargs, {}],
+            queue=message.queue,
             reason=reason,
         )
-    except BrokerUnavailable as error:
-        raise Reject(str(error), requeue=True) from error
+    except BrokerUnavailable:
+        return Verdict.REQUEUE
+    return Verdict.ACKNOWLEDGE

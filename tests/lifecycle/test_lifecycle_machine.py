@@ -291,7 +291,7 @@ def test_no_order_of_events_breaks_a_promise(redis_server: PrivateRedis) -> None
             run_state_machine_as_test(
                 cast("Any", lambda: Lives(client, runner, store, given)),
                 settings=settings(
-                    max_examples=200,
+                    max_examples=120,
                     stateful_step_count=50,
                     deadline=None,
                     # Shrinking takes minutes; for a shorter story of a failure, take this line out.

@@ -46,7 +46,7 @@ async def live() -> JSONResponse:
 
 
 async def ready(request: Request) -> Response:
-    """Able to serve: broker, store and a worker with the model answer; else a 503 that says which does not."""
+    """Able to serve: broker, store and a worker with the model answer; else a 503 that names the absent."""
     checks = await readiness(edge())
     if all(found == "ok" for found in checks.values()):
         return JSONResponse({"status": "ready", "checks": checks})

@@ -8,13 +8,11 @@ from tests.integration.contract.deployment import Deployment, assert_problem, na
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-@pytest.mark.parametrize("text", ["abc", "4.0", "4_2", "0x2a", "1e3", "%2042", "٤٢", "async", "match"])
+@pytest.mark.parametrize("text", ["abc", "4.0", "4_2", "0x2a", "1e3", "%2042", "٤٢", "match"])
 def test_a_match_id_that_is_no_integer_is_422(silent: Deployment, text: str, slash: str) -> None:
     """Neither form of the path answers 404 or 500."""
-    path = f"/predict/{text}{slash}"
-    if text == "async":
-        pytest.skip("belongs to another function")
-    assert named(assert_problem(silent.call("GET", path), 422, "invalid-request")) == {("path", "match_id")}
+    answer = silent.call("GET", f"/predict/{text}{slash}")
+    assert named(assert_problem(answer, 422, "invalid-request")) == {("path", "match_id")}
 
 
 @pytest.mark.parametrize("match_id", ["123456789", "-1", "9" * 30])
@@ -68,7 +66,7 @@ def test_a_task_that_never_was_is_404(silent: Deployment, task_id: str, method: 
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nowhere", "/predict//", "/predict/model", "/monitoring/", "/docs", "/openapi.jsonx"]
+    "path", ["/", "/nowhere", "/predict//", "/predict/model", "/monitoring/", "/favicon.ico"]
 )
 def test_a_route_that_is_not_there_is_a_problem(silent: Deployment, path: str) -> None:
     """404, or 422 where the path would be a match's."""

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import uuid
+from typing import TYPE_CHECKING
 
 import pytest
+import redis
+import redis.asyncio
 
+from local.ports import free_port
+from tandem.backplane.idempotency import IdempotencyStore
 from tests.integration.contract.deployment import Deployment, assert_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from tests.integration.contract.calls import Call
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -62,3 +75,44 @@ def test_without_a_key_a_repetition_is_another_task(live: Deployment) -> None:
     body = {"features": live.features}
     first, second = (live.post("/predict/async/", body).json()["task_id"] for _ in range(2))
     assert first != second
+
+
+def test_while_the_first_is_being_accepted_a_repetition_is_409(live: Deployment, key: str) -> None:
+    """Neither a second task nor a wrong answer."""
+    store = the_store_of(live)
+    body = {"features": live.features}
+    sent = b"\0" + json.dumps(body).encode()  # after the query, which is empty
+
+    async def claim() -> None:
+        async with redis.asyncio.Redis.from_url(store) as client:
+            await IdempotencyStore(client).claim(
+                owner="", route="/predict/async", key=key, body=sent, task_id="first"
+            )
+
+    asyncio.run(claim())
+    answer = live.post("/predict/async/", body, idempotency_key=key)
+    assert_problem(answer, 409, "request-in-progress")
+
+
+def test_after_a_doubtful_publish_a_repetition_has_the_same_task(
+    live: Deployment, redeployed: Callable[[dict[str, str]], AbstractContextManager[Call]], key: str
+) -> None:
+    """What did not answer may have the message all the same, so the id stays."""
+    body = {"features": live.features}
+    away = {**live.variables, "BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    with redis.Redis.from_url(the_store_of(live)) as client:
+        before = set(client.scan_iter("tandem:idempotency:*"))
+        with redeployed(away) as call:
+            answer = Deployment(call).post("/predict/async/", body, idempotency_key=key)
+            assert_problem(answer, 503, "broker-unavailable")
+        [row] = set(client.scan_iter("tandem:idempotency:*")) - before
+        answer = live.post("/predict/async/", body, idempotency_key=key)
+        assert answer.status == 202
+        assert client.hget(row, "task") == answer.json()["task_id"].encode()
+
+
+def the_store_of(live: Deployment) -> str:
+    """Where its rows are; skips where that is not the test's."""
+    if not live.redis_url:
+        pytest.skip("the store of a deployment that runs elsewhere is not the test's")
+    return live.redis_url

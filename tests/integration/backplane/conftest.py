@@ -1,0 +1,88 @@
+"""Brokers and a store that these tests may harm: servers of their own, and a proxy before each broker."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kombu import Connection, Queue
+
+from local.private_rabbitmq import PrivateRabbitmq
+from local.private_redis import PrivateRedis
+from tandem.backplane.settings import Settings
+from tests.faults.tcp_proxy import TcpProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class BrokerUnderTest:
+    """A broker, and the way to it that the publisher takes."""
+
+    server: PrivateRabbitmq | PrivateRedis
+    proxy: TcpProxy
+
+    @property
+    def is_redis(self) -> bool:
+        """Whether Redis is the broker."""
+        return isinstance(self.server, PrivateRedis)
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of a publisher that reaches it through the proxy."""
+        return Settings(broker_url=self.proxy.of(self.server.url), queue_max_length=100_000)
+
+    def declare(self, *, kind: str = "quorum", max_length: int | None = None) -> str:
+        """Declare a queue of a new name and give the name."""
+        name = f"test.{next(_numbers)}"
+        arguments: dict[str, Any] = {"x-queue-type": kind}
+        if max_length is not None:
+            arguments |= {"x-max-length": max_length, "x-overflow": "reject-publish"}
+        if not self.is_redis:
+            with Connection(self.server.url) as connection:
+                Queue(name, queue_arguments=arguments)(connection.default_channel).queue_declare()
+        return name
+
+    def take(self, queue: str) -> list[Any]:
+        """Take every message out of a queue."""
+        with Connection(self.server.url) as connection:
+            taking = Queue(queue)(connection.default_channel)
+            return list(iter(lambda: taking.get(no_ack=True), None))
+
+    def take_ids(self, queue: str) -> list[str]:
+        """Take every message out of a queue and give their task ids."""
+        return [message.properties["correlation_id"] for message in self.take(queue)]
+
+
+@pytest.fixture(scope="session")
+def own_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitmq]:
+    """A RabbitMQ that no other test uses."""
+    with PrivateRabbitmq(tmp_path_factory.mktemp("own-rabbitmq")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    """A Redis that no other test uses."""
+    with PrivateRedis(tmp_path_factory.mktemp("own-redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def rabbitmq(own_rabbitmq: PrivateRabbitmq) -> Iterator[BrokerUnderTest]:
+    """RabbitMQ as the broker."""
+    with TcpProxy(own_rabbitmq.port) as proxy:
+        yield BrokerUnderTest(own_rabbitmq, proxy)
+
+
+@pytest.fixture(params=["rabbitmq", "redis"])
+def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
+    """Either broker."""
+    server = request.getfixturevalue(f"own_{request.param}")
+    with TcpProxy(server.port) as proxy:
+        yield BrokerUnderTest(server, proxy)
