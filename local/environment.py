@@ -53,9 +53,9 @@ class Environment:
 
     def variables(self) -> dict[str, str]:
         """What a process in it gets: no other environment, a writable home, this checkout's code."""
-        variables = {
-            key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONHOME"}
-        }
+        # Without compiled bytecode every start would read MLflow's sources again: 6.6 s instead of 2.3 s.
+        dropped = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
+        variables = {key: value for key, value in os.environ.items() if key not in dropped}
         if os.name == "posix" and not os.access(variables.get("HOME") or "/nonexistent", os.W_OK | os.X_OK):
             home = self.root / ".tandem" / "home"
             home.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,11 @@ from typing import Any
 import celery.worker.state
 from celery import Celery, signals
 
+from tandem.backplane.compressed_messages import leave_compressed
 from tandem.backplane.errors import SettingsError
 from tandem.backplane.settings import Settings, settings
 from tandem.backplane.topology import PREDICTION_QUEUES
+from worker import redis_transport
 from worker.batch_pools import PREFETCH, batches
 from worker.celery_config import GREEN_HEARTBEAT, GREEN_PREFETCH_MULTIPLIER, celery_config
 from worker.dead_letter_recorder import DeadLetterRecorder
@@ -19,6 +21,7 @@ from worker.declared_queues import DeclaredQueues
 from worker.heartbeat import Heartbeat
 from worker.load_reports import LoadReports
 from worker.loading import LoadedModels
+from worker.preloading import preload
 from worker.process import close_process
 
 _PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
@@ -29,6 +32,8 @@ _POOL_NAMES = {"thread": "threads"}
 
 def create_app(given: Settings) -> Celery:
     """The app, consuming the prediction queues in their order unless `-Q` says otherwise."""
+    leave_compressed()
+    redis_transport.install()
     made = Celery("tandem", include=["worker.tasks"])
     made.conf.update(celery_config(given))
     made.amqp.queues.select(list(PREDICTION_QUEUES))
@@ -62,8 +67,9 @@ def check_start(**_: Any) -> None:
 
 @signals.worker_init.connect
 def set_options(sender: Any, **_: Any) -> None:
-    """Let LOG_LEVEL decide, as in every other process, and fit the settings to the pool."""
+    """Let LOG_LEVEL decide, as in every other process, and fit the worker to its pool."""
     sender.loglevel = logging.getLevelName(settings().log_level)
+    preload(sender.pool_cls)
     if batches(sender.pool_cls):
         sender.prefetch_multiplier = max(1, PREFETCH // (sender.concurrency or 1))
     if getattr(sender.pool_cls, "is_green", False):

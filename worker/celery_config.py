@@ -33,7 +33,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "broker_heartbeat": max(30, round(settings.task_time_limit_seconds)),
         "broker_transport_options": _redis_transport(settings)
         if settings.broker_is_redis
-        else _amqp_transport(),
+        else amqp_transport(),
         "result_backend": settings.redis_url,
         "result_backend_always_retry": True,
         "result_backend_max_retries": 10,
@@ -68,7 +68,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _amqp_transport() -> dict[str, Any]:
+def amqp_transport() -> dict[str, Any]:
     """A connection that died without a word is noticed within half a minute, heartbeats or not."""
     named = {"TCP_USER_TIMEOUT": 30_000, "TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
     return {

@@ -19,6 +19,8 @@ from tandem.backplane.message import HEADER
 from tandem.backplane.settings import Settings
 from tandem.backplane.store import synchronous_client
 from tandem.backplane.task_attempts import Delivery, TaskAttempts
+from worker.celery_config import amqp_transport
+from worker.guarded_consumer import task_id_of
 
 PAUSE_SECONDS = 1.0
 """Between two looks at the broker or the store while one of them is away."""
@@ -53,10 +55,18 @@ class DeadLetterRecorder(threading.Thread):
 
     def _record(self) -> None:
         url = self._settings.broker_url
-        with Connection(url, connect_timeout=CONNECT_SECONDS, heartbeat=0) as connection:
+        options = {**amqp_transport(), "max_retries": 1}
+        with Connection(
+            url, connect_timeout=CONNECT_SECONDS, heartbeat=0, transport_options=options
+        ) as connection:
             queue = topology.queue(topology.DEAD_RECORD, self._settings.queue_max_length)
             with connection.Consumer(
-                queue, callbacks=[self._on_dead_letter], auto_declare=False, prefetch_count=16
+                queue,
+                # Not `callbacks`: those are for bodies that can be decoded, and most dead letters' cannot.
+                on_message=self._on_dead_letter,
+                on_decode_error=lambda message, _: self._on_dead_letter(message),
+                auto_declare=False,
+                prefetch_count=16,
             ):
                 while not self._stopping.is_set():
                     try:
@@ -64,9 +74,9 @@ class DeadLetterRecorder(threading.Thread):
                     except TimeoutError:
                         continue
 
-    def _on_dead_letter(self, _body: object, message: Any) -> None:
+    def _on_dead_letter(self, message: Any) -> None:
         headers = message.headers or {}
-        task_id = str(headers.get("id") or message.properties.get("correlation_id") or "")
+        task_id = task_id_of(message)
         reason = str(headers.get(REASON, "unknown"))
         if task_id:
             ours = headers.get(HEADER)

@@ -32,10 +32,10 @@ def fault_of(message: Any, known_tasks: Mapping[str, Any]) -> str | None:
     headers = message.headers
     if not isinstance(headers, dict):
         return "no-headers"
-    task, task_id = headers.get("task"), headers.get("id")
+    task = headers.get("task")
     if not isinstance(task, str) or task not in known_tasks or task.startswith("celery."):
         return "unknown-task"
-    if not isinstance(task_id, str) or not 0 < len(task_id) <= MAX_ID_LENGTH or not task_id.isprintable():
+    if not _is_id(headers.get("id")):
         return "bad-id"
     if headers.get("eta") or headers.get("expires"):
         return "delayed"
@@ -48,8 +48,26 @@ def fault_of(message: Any, known_tasks: Mapping[str, Any]) -> str | None:
     return _fault_of_body(message)
 
 
+def task_id_of(message: Any) -> str:
+    """The id of the task that a message, however broken, is about; empty where it names none."""
+    headers = message.headers if isinstance(message.headers, dict) else {}
+    properties = message.properties if isinstance(message.properties, dict) else {}
+    named = headers.get("id") or properties.get("correlation_id")
+    return str(named) if _is_id(named) else ""
+
+
+def _is_id(named: Any) -> bool:
+    return isinstance(named, str) and 0 < len(named) <= MAX_ID_LENGTH and named.isprintable()
+
+
+def _raw(body: Any) -> bytes:
+    if isinstance(body, str):
+        return body.encode(errors="surrogatepass")
+    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b""
+
+
 def _fault_of_body(message: Any) -> str | None:
-    raw = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
+    raw = _raw(message.body)
     if len(raw) > MAX_BODY_BYTES:
         return "too-large"
     try:
@@ -92,12 +110,11 @@ class GuardedConsumer(Consumer):
         self._bury(message, f"not-a-task ({type(exc).__name__})")
 
     def _bury(self, message: Any, fault: str) -> None:
-        headers = message.headers if isinstance(message.headers, dict) else {}
-        task_id = str(headers.get("id", ""))[:MAX_ID_LENGTH]
+        task_id = task_id_of(message)
         log.error("A message is dead-lettered: %s", fault)
         if settings().broker_is_redis:
             try:
-                self._bury_on_redis(message, task_id, headers, fault)
+                self._bury_on_redis(message, task_id, fault)
             except TandemError as error:
                 log.warning("It goes back instead: %s", error)
                 message.reject_log_error(log, self.connection_errors, requeue=True)
@@ -107,11 +124,11 @@ class GuardedConsumer(Consumer):
             message.reject_log_error(log, self.connection_errors)  # the recorder tells the caller
 
     @staticmethod
-    def _bury_on_redis(message: Any, task_id: str, headers: Mapping[str, Any], fault: str) -> None:
+    def _bury_on_redis(message: Any, task_id: str, fault: str) -> None:
         queue = str((message.delivery_info or {}).get("routing_key", ""))
-        dead_letter(
-            settings(), headers={"id": task_id, **headers}, body=message.body, queue=queue, reason=fault
-        )
+        headers = message.headers if isinstance(message.headers, dict) else {}
+        body, named = _raw(message.body), {**headers, "id": task_id}
+        dead_letter(settings(), headers=named, body=body, queue=queue, reason=fault)
         if not task_id:
             return
         client = synchronous_client(settings().redis_url)

@@ -15,7 +15,7 @@ def dead_letter(
     settings: Settings,
     *,
     headers: Mapping[str, Any],
-    body: bytes | str | Sequence[Any],
+    body: bytes | Sequence[Any],
     queue: str,
     reason: str,
 ) -> None:
@@ -23,13 +23,12 @@ def dead_letter(
 
     `body` is the message's own, as it came, or its three parts.
     """
-    text = body if isinstance(body, bytes | str) else json.dumps(body)
     connection = BrokerConnection(settings.broker_url, settings.queue_max_length)
     try:
         message = Message(
             task_id=str(headers["id"]),
             queue=DEAD,
-            body=text.encode() if isinstance(text, str) else text,
+            body=body if isinstance(body, bytes) else json.dumps(body).encode(),
             headers=dead_letter_headers(headers, queue, reason),
             durable=True,
         )

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from billiard.exceptions import TimeLimitExceeded
 from celery.worker.request import Request
 
 from tandem.backplane.errors import StoreUnavailable, TaskTimedOut
@@ -16,25 +17,42 @@ log = logging.getLogger(__name__)
 
 
 class PredictionRequest(Request):
-    """A prediction's message; a hanging one ends as a failure that says so, and is not run again."""
+    """A prediction's message.
+
+    A task that hangs ends as a failure that says so, and is not run again. One that was cancelled because
+    its connection was lost is delivered again: whatever is heard of it later must not acknowledge it, which
+    on Redis would delete the message.
+    """
+
+    _already_cancelled: bool  # Celery's own; the stubs do not have it
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:  # noqa: FBT001, FBT002  Celery's own order
+        """Under prefork the pool says first here that a time limit has passed, then through `on_timeout`."""
+        if self._already_cancelled:
+            return
+        error = exc_info.exception
+        if isinstance(getattr(error, "exc", error), TimeLimitExceeded):
+            self._tell_timeout()
+        super().on_failure(exc_info, send_failed_event, return_ok)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:  # noqa: FBT001  Celery's own order
-        """Write the failure before Celery acknowledges; without a store the message goes back instead.
-
-        A request that was cancelled because its connection was lost is delivered again: its limit, noticed
-        late, must neither fail the task nor acknowledge the message.
-        """
+        """In the pools of greenlets this is the only word of it."""
         if self._already_cancelled:
             return
         if not soft:
-            self._fail(f"The model gave no answer within {timeout:g} s.")
+            self._tell_timeout()
         super().on_timeout(soft, timeout)
 
-    def _fail(self, detail: str) -> None:
+    def _tell_timeout(self) -> None:
+        """Write the failure before Celery acknowledges; without a store the message goes back instead."""
+        if self.acknowledged:
+            return
         delivery = delivery_of(self.id, self.request_dict.get(HEADER))
+        limit = settings().task_time_limit_seconds
         client: Any = synchronous_client(settings().redis_url)
         try:
-            TaskAttempts(client, settings()).fail(delivery, TaskTimedOut(detail))
+            error = TaskTimedOut(f"The model gave no answer within {limit:g} s.")
+            TaskAttempts(client, settings()).fail(delivery, error)
         except StoreUnavailable:
             log.warning("The end of task %s could not be stored: its message goes back", self.id)
             self.reject(requeue=True)

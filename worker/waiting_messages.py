@@ -25,7 +25,11 @@ def _from_lists(consumer: Any, more: Callable[[], bool]) -> None:
         if queue.name not in PREDICTION_QUEUES:
             continue
         while more():
-            message = queue(channel).get(no_ack=False)
+            # Not `Queue.get`, which would lose hold of a message that cannot be decoded.
+            message = channel.basic_get(queue.name, no_ack=False)
             if message is None:
                 break
-            receive(message)
+            if message.errors:
+                consumer.on_decode_error(message, message.errors[0][1])
+            else:
+                receive(message)

@@ -36,6 +36,7 @@ class Record:
     attempts: int = 0
     attempts_before: int = 0
     """Attempts made before a failed task was opened again."""
+    reopened: bool = False
     reason: str = ""
     """Why it was revoked."""
     document: bytes = b""
@@ -153,7 +154,9 @@ class ExpectedLife:
     def reopen(self, now: int) -> bool:
         """Whether a failed task waits again."""
         self.forget_what_is_over(now)
-        if self.record is not None and self.record.state != "FAILURE":
+        record = self.record
+        waits = record is not None and record.state == "PENDING" and record.reopened
+        if record is not None and record.state != "FAILURE" and not waits:
             return False
         attempts = self.record.attempts if self.record is not None else 0
         expires_at = now + DEFAULT_EXPIRES_MS
@@ -164,6 +167,7 @@ class ExpectedLife:
             kept=True,
             attempts=attempts,
             attempts_before=attempts,
+            reopened=True,
         )
         self.gone_until = expires_at + RESULT_TTL_MS + GONE_TTL_MS
         return True

@@ -14,7 +14,8 @@ from typing import Any
 from kombu import Connection
 
 from tandem.backplane import topology
-from tandem.backplane.broker import CONNECT_SECONDS, TRANSPORT_ERRORS, BrokerConnection
+from tandem.backplane.broker import CONFIRM_SECONDS, CONNECT_SECONDS, TRANSPORT_ERRORS, BrokerConnection
+from tandem.backplane.compressed_messages import leave_compressed
 from tandem.backplane.errors import BrokerUnavailable, TandemError
 from tandem.backplane.message import HEADER, Message, delivery_header
 from tandem.backplane.settings import Settings
@@ -58,20 +59,19 @@ def replay(
 ) -> list[str]:
     """Send chosen dead letters to their queues again and give their task ids.
 
-    `reopen` makes the task wait again and says whether it had failed; one that ended otherwise is only
-    taken off the queue. Raises BrokerUnavailable or QueueFull; what was not confirmed stays a dead letter.
+    `reopen` makes the task wait again and says whether it had failed; one that ended otherwise, or whose
+    end is not recorded yet, is left. Raises BrokerUnavailable or QueueFull; what was not confirmed stays a
+    dead letter, and can be replayed again.
     """
     replayed = []
     with _connection(settings) as connection:
         publishing = BrokerConnection(settings.broker_url, settings.queue_max_length)
         try:
             for letter, message in _taken(connection, settings, LOOK_LIMIT):
-                if not chosen(letter):
-                    continue
-                if reopen(letter.task_id):
+                if letter.task_id and chosen(letter) and reopen(letter.task_id):
                     _publish(publishing, letter, model_version)
+                    message.ack()
                     replayed.append(letter.task_id)
-                message.ack()
         finally:
             publishing.close()
     return replayed
@@ -90,7 +90,13 @@ def purge(settings: Settings, chosen: Callable[[DeadLetter], bool]) -> int:
 
 @contextmanager
 def _connection(settings: Settings) -> Iterator[Connection]:
-    connection = Connection(settings.broker_url, connect_timeout=CONNECT_SECONDS)
+    leave_compressed()
+    bounds = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": CONFIRM_SECONDS}
+    connection = Connection(
+        settings.broker_url,
+        connect_timeout=CONNECT_SECONDS,
+        transport_options=bounds if settings.broker_is_redis else {},
+    )
     try:
         connection.ensure_connection(max_retries=1, timeout=3)
         yield connection
@@ -102,12 +108,14 @@ def _connection(settings: Settings) -> Iterator[Connection]:
 
 def _taken(connection: Connection, settings: Settings, limit: int) -> list[tuple[DeadLetter, Any]]:
     # What is not acknowledged goes back when the connection closes.
-    queue = topology.queue(topology.DEAD, settings.queue_max_length)(connection.default_channel)
+    channel: Any = connection.default_channel
     taken: list[tuple[DeadLetter, Any]] = []
     while len(taken) < limit:
-        message = queue.get(no_ack=False)
+        # Not `Queue.get`: it raises for a message that cannot be decoded, and dead letters are such messages.
+        message = channel.basic_get(topology.DEAD, no_ack=False)
         if message is None:
             break
+        message = channel.message_to_python(message)
         taken.append((_letter(message), message))
     return taken
 
@@ -115,17 +123,21 @@ def _taken(connection: Connection, settings: Settings, limit: int) -> list[tuple
 def _letter(message: Any) -> DeadLetter:
     headers = dict(message.headers or {})
     body = message.body if isinstance(message.body, bytes) else str(message.body).encode()
-    deaths = headers.get(DEATHS) or [{}]
     return DeadLetter(
         task_id=str(headers.get("id") or message.properties.get("correlation_id") or ""),
         task=str(headers.get("task", "")),
         model=_model_of(body),
         queue=str(headers.get(QUEUE, "")),
         reason=str(headers.get(REASON, "unknown")),
-        died_at=str(deaths[0].get("time", "")),
+        died_at=_time_of(headers.get(DEATHS)),
         body=body,
         headers=headers,
     )
+
+
+def _time_of(deaths: Any) -> str:
+    first = deaths[0] if isinstance(deaths, list) and deaths else None
+    return str(first.get("time", "")) if isinstance(first, Mapping) else ""
 
 
 def _model_of(body: bytes) -> str:

@@ -107,7 +107,10 @@ class TaskAttempts:
         return bool(reply)
 
     def reopen(self, task_id: str) -> bool:
-        """Make a failed task wait again, for the replay of its dead letter; False where it did not fail."""
+        """Make a failed task wait again, for the replay of its dead letter; False where it did not fail.
+
+        True again while the task so opened has not been started.
+        """
         expires_ms = self._settings.default_expires_seconds * 1000
         [reply] = self._run(scripts.REOPEN, [(task_id, (expires_ms, *self._ttls))])
         return bool(reply)

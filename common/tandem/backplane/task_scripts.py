@@ -234,9 +234,10 @@ REOPEN = Script(
     _COMMON
     + """
 -- ARGV: expires in ms, result ttl ms, gone ttl ms. A failed task is to be run again, because somebody looked
--- at its dead letter and said so. The attempts count on, so that a stale one stays fenced. Gives 1 or 0.
-local state, attempts = unpack(redis.call('HMGET', record, 's', 'n'))
-if state and state ~= 'FAILURE' then return 0 end
+-- at its dead letter and said so. The attempts count on, so that a stale one stays fenced. Opening again what
+-- has not been started since is the same again: its message may not have been published. Gives 1 or 0.
+local state, attempts, before = unpack(redis.call('HMGET', record, 's', 'n', 'z'))
+if state and state ~= 'FAILURE' and not (state == 'PENDING' and before) then return 0 end
 if not state then redis.call('HSET', record, 'q', now, 'n', 0, 'd', 0, 't', 1) end
 redis.call('HSET', record, 's', 'PENDING', 'x', now + ARGV[1], 'z', attempts or 0, 'k', 1)
 redis.call('HDEL', record, 'b', 'f', 'e')

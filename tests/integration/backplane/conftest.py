@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,10 @@ from tests.faults.tcp_proxy import TcpProxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OLD_QUEUE = "test.old"
+SETTLED_SECONDS = 20
 _numbers = itertools.count(1)
+_started_at: dict[int, float] = {}
 
 
 @dataclass
@@ -26,6 +30,7 @@ class BrokerUnderTest:
 
     server: PrivateRabbitmq | PrivateRedis
     proxy: TcpProxy
+    started_at: float = 0.0
 
     @property
     def is_redis(self) -> bool:
@@ -48,6 +53,14 @@ class BrokerUnderTest:
                 Queue(name, queue_arguments=arguments)(connection.default_channel).queue_declare()
         return name
 
+    def declared_long_ago(self) -> str:
+        """Give the name of a queue that outlives a killed broker.
+
+        A quorum queue of RabbitMQ 3.10 that is only seconds old may come back without a leader.
+        """
+        time.sleep(max(0.0, SETTLED_SECONDS - (time.monotonic() - self.started_at)))
+        return OLD_QUEUE
+
     def take(self, queue: str) -> list[Any]:
         """Take every message out of a queue."""
         with Connection(self.server.url) as connection:
@@ -63,6 +76,10 @@ class BrokerUnderTest:
 def own_rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitmq]:
     """A RabbitMQ that no other test uses."""
     with PrivateRabbitmq(tmp_path_factory.mktemp("own-rabbitmq")) as server:
+        with Connection(server.url) as connection:
+            old = Queue(OLD_QUEUE, queue_arguments={"x-queue-type": "quorum"})
+            old(connection.default_channel).queue_declare()
+        _started_at[server.port] = time.monotonic()
         yield server
 
 
@@ -77,7 +94,7 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis
 def rabbitmq(own_rabbitmq: PrivateRabbitmq) -> Iterator[BrokerUnderTest]:
     """RabbitMQ as the broker."""
     with TcpProxy(own_rabbitmq.port) as proxy:
-        yield BrokerUnderTest(own_rabbitmq, proxy)
+        yield BrokerUnderTest(own_rabbitmq, proxy, _started_at[own_rabbitmq.port])
 
 
 @pytest.fixture(params=["rabbitmq", "redis"])
@@ -85,4 +102,4 @@ def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
     """Either broker."""
     server = request.getfixturevalue(f"own_{request.param}")
     with TcpProxy(server.port) as proxy:
-        yield BrokerUnderTest(server, proxy)
+        yield BrokerUnderTest(server, proxy, _started_at.get(server.port, 0.0))
