@@ -2,8 +2,8 @@
 
 A Celery `Task.Strategy` for the pools that run in one process (`solo`, `threads`); under the others a task
 stays one call. Nothing lingers: a batch is what has arrived while the last one ran, so a lone caller waits
-for nobody and a crowd shares. Waiting callers go first. A message that was delivered before runs alone, so
-that one that kills or hangs its process is found and takes no others along.
+for nobody and a crowd shares. A batch is of one model. Waiting callers go first. A message that was delivered
+before runs alone, so that one that kills or hangs its process is found and takes no others along.
 """
 
 import logging
@@ -18,6 +18,7 @@ from celery.worker.request import create_request_cls  # type: ignore[attr-define
 from celery.worker.state import task_accepted, task_ready, task_reserved
 from celery.worker.strategy import default as one_by_one
 
+from tandem.backplane.errors import TandemError
 from tandem.backplane.message import HEADER
 from tandem.backplane.settings import settings
 from tandem.backplane.topology import PREDICTION_QUEUES
@@ -30,6 +31,7 @@ from worker.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 8_000_000
+MODELS_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,40 @@ class Held:
     def alone(self) -> bool:
         """Whether it must not share a batch."""
         return bool((self.message.delivery_info or {}).get("redelivered"))
+
+    @property
+    def model(self) -> tuple[Any, ...]:
+        """What it must have in common with its batch: a fast model's callers do not wait for a slow one."""
+        work = self.received.work
+        if isinstance(work.ask, TandemError):
+            return ()
+        return (work.ask.model, work.ask.alias, work.model_version)
+
+
+class _Batch:
+    """One batch as it is put together: rows of one model, bounded in number, bytes and time."""
+
+    def __init__(self, first: Held, cost: BatchCost) -> None:
+        self.messages: list[Held] = []
+        self._first = first
+        self._cost = cost
+        self._bytes = 0
+        self._most = MAX_ROWS
+
+    def takes(self, held: Held) -> bool:
+        """Add the message if it fits; whether it did."""
+        if held is not self._first and not self._fits(held):
+            return False
+        self.messages.append(held)
+        self._bytes += len(held.message.body)
+        if deadline_ms := held.received.work.delivery.deadline_ms:
+            left = deadline_ms / 1000 - time.time()
+            self._most = min(self._most, self._cost.rows_within(left, MAX_ROWS))
+        return True
+
+    def _fits(self, held: Held) -> bool:
+        room = len(self.messages) < self._most and self._bytes + len(held.message.body) <= MAX_BYTES
+        return room and not held.alone and not self._first.alone and held.model == self._first.model
 
 
 def strategy(task: Prediction, app: Any, consumer: Any) -> Callable[..., None]:
@@ -95,7 +131,7 @@ class MicroBatcher:
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
         self._lanes: dict[str, deque[Held]] = {name: deque() for name in PREDICTION_QUEUES}
-        self._cost = BatchCost()
+        self._costs: dict[tuple[Any, ...], BatchCost] = {}
         self._scheduled = False
         self._running = 0
         self._outstanding: set[Any] = set()
@@ -145,19 +181,19 @@ class MicroBatcher:
             self._schedule()
 
     def _take(self) -> list[Held]:
-        batch: list[Held] = []
-        size, most = 0, MAX_ROWS
-        for lane in self._lanes.values():
-            while lane and len(batch) < most:
-                held = lane[0]
-                size += len(held.message.body)
-                if batch and (held.alone or batch[0].alone or size > MAX_BYTES):
-                    return batch
-                batch.append(lane.popleft())
-                if deadline_ms := held.received.work.delivery.deadline_ms:
-                    left = deadline_ms / 1000 - time.time()
-                    most = min(most, max(len(batch), self._cost.rows_within(left, MAX_ROWS)))
-        return batch
+        """The oldest message of the first lane that has any, and what can run together with it."""
+        first = next((lane[0] for lane in self._lanes.values() if lane), None)
+        if first is None:
+            return []
+        batch = _Batch(first, self._cost_of(first.model))
+        for name, lane in self._lanes.items():
+            self._lanes[name] = deque(held for held in lane if not batch.takes(held))
+        return batch.messages
+
+    def _cost_of(self, model: tuple[Any, ...]) -> BatchCost:
+        if len(self._costs) > MODELS_KNOWN:
+            self._costs.clear()  # anybody may name a model; what was learned is soon learned again
+        return self._costs.setdefault(model, BatchCost())
 
     def _run(self, batch: list[Held]) -> None:
         """In the pool's thread: run, then settle in the consumer's."""
@@ -172,7 +208,7 @@ class MicroBatcher:
 
     def _settle(self, batch: list[Held], verdicts: list[Verdict], seconds: float) -> None:
         self._running -= 1
-        self._cost.learn(len(batch), seconds)
+        self._cost_of(batch[0].model).learn(len(batch), seconds)
         done = [held for held, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.ACKNOWLEDGE]
         self._acknowledge(done)
         for held, verdict in zip(batch, verdicts, strict=True):

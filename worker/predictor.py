@@ -18,7 +18,7 @@ from tandem.backplane.settings import Settings
 from tandem.backplane.task_attempts import Attempt, NotRun, TaskAttempts
 from worker.model_code import model_code
 from worker.model_registry import ModelRegistry
-from worker.store_patience import PATIENCE_SECONDS, Result, patiently
+from worker.store_patience import END_PATIENCE, START_PATIENCE, Result, patiently
 from worker.stored_features import StoredFeatures
 from worker.work import Ask, Work
 
@@ -54,26 +54,20 @@ class _Row:
 class Predictor:
     """Executes work with this process's models."""
 
-    def __init__(
-        self,
-        registry: ModelRegistry,
-        client: redis.Redis,
-        settings: Settings,
-        patience_seconds: float = PATIENCE_SECONDS,
-    ) -> None:
+    def __init__(self, registry: ModelRegistry, client: redis.Redis, settings: Settings) -> None:
         self._registry = registry
         self._client = client
         self._settings = settings
         self._attempts = TaskAttempts(client, settings)
         self._stored = StoredFeatures(client, settings)
-        self._patience_seconds = patience_seconds
 
     def execute(self, works: Sequence[Work]) -> list[Outcome]:
         """Run each work that should still run, and store how it ended. Outcomes in the order of `works`.
 
         Raises StoreUnavailable when the store stayed away: nothing may then be acknowledged.
         """
-        starts = self._patiently(lambda: self._attempts.start([work.delivery for work in works]))
+        deliveries = [work.delivery for work in works]
+        starts = self._patiently(lambda: self._attempts.start(deliveries), START_PATIENCE)
         running = [
             (start, work) for start, work in zip(starts, works, strict=True) if isinstance(start, Attempt)
         ]
@@ -83,8 +77,8 @@ class Predictor:
             self._patiently(lambda: self._attempts.finish(ended))
         return [self._outcome(start) for start in starts]
 
-    def _patiently(self, step: Callable[[], Result]) -> Result:
-        return patiently(self._client, step, self._patience_seconds)
+    def _patiently(self, step: Callable[[], Result], share: float = END_PATIENCE) -> Result:
+        return patiently(self._client, step, share * self._settings.task_time_limit_seconds)
 
     def _outcome(self, start: Attempt | NotRun) -> Outcome:
         if not isinstance(start, NotRun) or start.reason == "done":

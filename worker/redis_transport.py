@@ -21,7 +21,7 @@ class Channel(kombu_redis.Channel):
     """Sees each item of a list as a message that kombu can read."""
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002  kombu calls it so
-        client = super()._create_client(asynchronous)
+        client = super()._create_client(asynchronous)  # type: ignore[misc]  # missing in its stubs
         client.set_response_callback("BRPOP", _read_popped)
         client.set_response_callback("RPOP", lambda item, **_: item and readable(item))
         return client

@@ -10,8 +10,11 @@ import redis
 from tandem.backplane.errors import StoreUnavailable
 from tandem.backplane.store import store_errors
 
-PATIENCE_SECONDS = 20.0
-"""How long one step of a task waits for the store before the message is given back to the broker."""
+START_PATIENCE = 0.5
+"""How long a task waits for the store before it runs, as a share of the time limit, which counts waiting too.
+A message given back to the broker has used up one of its few deliveries, so together these make minutes."""
+END_PATIENCE = 0.25
+"""The same for what follows; what is left is the model's."""
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 2.0
 

@@ -5,7 +5,7 @@ Through kombu, so that RabbitMQ and Redis read the same. Looking takes messages 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,8 +47,8 @@ def dead_letter_headers(headers: Mapping[str, Any], queue: str, reason: str) -> 
 
 def peek(settings: Settings, limit: int = LOOK_LIMIT) -> list[DeadLetter]:
     """The oldest dead letters, left where they are. Raises BrokerUnavailable."""
-    with _connection(settings) as connection:
-        return [letter for letter, _ in _taken(connection, settings, limit)]
+    with _connection(settings) as connection, _taken(connection, limit) as taken:
+        return [letter for letter, _ in taken]
 
 
 def replay(
@@ -64,10 +64,10 @@ def replay(
     dead letter, and can be replayed again.
     """
     replayed = []
-    with _connection(settings) as connection:
+    with _connection(settings) as connection, _taken(connection, LOOK_LIMIT) as taken:
         publishing = BrokerConnection(settings.broker_url, settings.queue_max_length)
         try:
-            for letter, message in _taken(connection, settings, LOOK_LIMIT):
+            for letter, message in taken:
                 if letter.task_id and chosen(letter) and reopen(letter.task_id):
                     _publish(publishing, letter, model_version)
                     message.ack()
@@ -80,8 +80,8 @@ def replay(
 def purge(settings: Settings, chosen: Callable[[DeadLetter], bool]) -> int:
     """Throw chosen dead letters away and say how many. Raises BrokerUnavailable."""
     count = 0
-    with _connection(settings) as connection:
-        for letter, message in _taken(connection, settings, LOOK_LIMIT):
+    with _connection(settings) as connection, _taken(connection, LOOK_LIMIT) as taken:
+        for letter, message in taken:
             if chosen(letter):
                 message.ack()
                 count += 1
@@ -106,18 +106,30 @@ def _connection(settings: Settings) -> Iterator[Connection]:
         connection.close()
 
 
-def _taken(connection: Connection, settings: Settings, limit: int) -> list[tuple[DeadLetter, Any]]:
-    # What is not acknowledged goes back when the connection closes.
+@contextmanager
+def _taken(connection: Connection, limit: int) -> Iterator[list[tuple[DeadLetter, Any]]]:
     channel: Any = connection.default_channel
     taken: list[tuple[DeadLetter, Any]] = []
-    while len(taken) < limit:
-        # Not `Queue.get`: it raises for a message that cannot be decoded, and dead letters are such messages.
-        message = channel.basic_get(topology.DEAD, no_ack=False)
-        if message is None:
-            break
-        message = channel.message_to_python(message)
-        taken.append((_letter(message), message))
-    return taken
+    try:
+        while len(taken) < limit:
+            # Not `Queue.get`: it raises where a message cannot be decoded, and dead letters are such messages.
+            message = channel.basic_get(topology.DEAD, no_ack=False)
+            if message is None:
+                break
+            message = channel.message_to_python(message)
+            taken.append((_letter(message), message))
+        yield taken
+    finally:
+        _give_back(connection, [message for _, message in taken if not message.acknowledged])
+
+
+def _give_back(connection: Connection, messages: Sequence[Any]) -> None:
+    """Put messages back where they were. RabbitMQ does so itself when the connection closes."""
+    if connection.transport.driver_type != "redis":
+        return
+    for message in reversed(messages):  # each goes before all others
+        message.channel.qos.restore_by_tag(message.delivery_tag)
+        message.channel.qos.ack(message.delivery_tag)
 
 
 def _letter(message: Any) -> DeadLetter:

@@ -58,9 +58,18 @@ def edge() -> Edge:
     loop = asyncio.get_running_loop()
     known = _edges.get(loop)
     if known is None or known[0] != os.getpid():
+        _end_publishers_of_closed_loops()
         known = (os.getpid(), wire(settings()))
         _edges[loop] = known
     return known[1]
+
+
+def _end_publishers_of_closed_loops() -> None:
+    # Whoever closes a loop without `close_edge` leaves a thread behind; the rest cannot be closed any more.
+    for reference in _edges.keyrefs():
+        loop = reference()
+        if loop is not None and loop.is_closed():
+            _edges.pop(loop)[1].publisher.close()
 
 
 async def close_edge() -> None:

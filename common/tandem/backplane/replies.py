@@ -13,10 +13,10 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import redis.asyncio
 from redis.asyncio.client import PubSub
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from tandem.backplane.errors import StoreUnavailable
@@ -25,7 +25,9 @@ from tandem.backplane.task_store import TaskStore
 
 SWEEP_SECONDS = 1.0
 PROBE_SECONDS = 5.0
-"""A connection that has been silent for this long is asked for a sign of life, and given up after as long."""
+"""A connection that has been silent for this long is asked for a sign of life."""
+PROBES = 5
+"""Given up is one that has not answered this many, one at every sweep."""
 WAITING_LIMIT = 20_000
 _TASK_ID = b'{"task_id": "'
 
@@ -46,6 +48,7 @@ class Replies:
         self._subscribed = asyncio.Event()
         self._pubsub: PubSub | None = None
         self._heard_at = 0.0
+        self._probes = 0
         self._readers: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
@@ -71,10 +74,11 @@ class Replies:
 
     async def close(self) -> None:
         """Stop reading, refuse whoever still waits, and close the connection."""
-        readers, self._readers = self._readers, []
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
+        readers, self._readers = set(self._readers), []
+        while readers:
+            for reader in readers:
+                reader.cancel()  # more than once, where one is lost as in `_listen`
+            _, readers = await asyncio.wait(readers, timeout=SWEEP_SECONDS)
         for futures in self._waiting.values():
             for future in futures:
                 if not future.done():
@@ -89,7 +93,7 @@ class Replies:
 
     def _is_listening(self) -> bool:
         # By the wall clock: a frozen process may have lost its connection, and its other clock stood still.
-        return self._subscribed.is_set() and 0 <= time.time() - self._heard_at < 2 * PROBE_SECONDS + 1
+        return self._subscribed.is_set() and 0 <= time.time() - self._heard_at < 2 * PROBE_SECONDS
 
     async def _listen(self, task_id: str, *, watch: bool) -> None:
         # A connection that does not come up in time is not waited for: the sweep finds the answer.
@@ -103,6 +107,10 @@ class Replies:
                 await self._subscribed.wait()
                 if watch and (pubsub := self._connected()) is not None:
                     await pubsub.subscribe(meta_key(task_id))
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # Before Python 3.12 a cancellation can get lost in `asyncio.wait_for`, with which redis-py sends.
+            raise asyncio.CancelledError
 
     async def _forget(self, task_id: str, future: "asyncio.Future[bytes]", *, watch: bool) -> None:
         waiters = self._waiting[task_id]
@@ -143,22 +151,17 @@ class Replies:
             await asyncio.sleep(SWEEP_SECONDS / 4)
 
     async def _receive(self, pubsub: PubSub) -> None:
-        """Subscribe and resolve what comes; raises when the connection is lost, or silent for too long."""
-        await pubsub.subscribe(self.channel, *[meta_key(task_id) for task_id in self._watched])
+        """Subscribe and resolve what comes; raises when the connection is lost."""
+        watched = list(self._watched)
+        await pubsub.subscribe(self.channel, *map(meta_key, watched))
         self._pubsub = pubsub
-        asked = False
+        if left := [meta_key(task_id) for task_id in watched if task_id not in self._watched]:
+            await pubsub.unsubscribe(*left)  # their callers went while this connection came up
         while True:
-            message = await pubsub.get_message(timeout=PROBE_SECONDS)
-            if message is None and asked:
-                raise RedisConnectionError("the subscription has gone silent")
-            if message is None:
-                await pubsub.ping()
-                asked = True
-                continue
-            asked = False
-            self._heard_at = time.time()
+            message = await pubsub.get_message(timeout=None)
+            self._heard_at, self._probes = time.time(), 0
             self._subscribed.set()
-            if message["type"] == "message":
+            if message is not None and message["type"] == "message":
                 document = bytes(message["data"])
                 self._resolve(_task_id_of(message["channel"].decode(), document), document)
 
@@ -173,6 +176,21 @@ class Replies:
                     for task_id, meta in zip(overdue, await self._tasks.metas(overdue), strict=True):
                         if meta is not None:
                             self._resolve(task_id, meta)
+            await self._probe()
+
+    async def _probe(self) -> None:
+        """Ask a silent connection for a sign of life, and end one that gives none: the reader makes another."""
+        pubsub = self._connected()
+        if pubsub is None or 0 <= time.time() - self._heard_at < PROBE_SECONDS:
+            return
+        with suppress(RedisError, OSError):
+            if self._probes >= PROBES:
+                self._probes = 0
+                connection: Any = pubsub.connection
+                await connection.disconnect(nowait=True)
+            else:
+                self._probes += 1
+                await pubsub.ping()
 
     def _resolve(self, task_id: str, meta: bytes) -> None:
         for future in self._waiting.get(task_id, ()):

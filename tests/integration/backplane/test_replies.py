@@ -279,6 +279,7 @@ def test_a_subscription_into_a_black_hole_is_given_up(
 ) -> None:
     """It says nothing, like one on which nothing happens; but it does not answer when asked either."""
     monkeypatch.setattr("tandem.backplane.replies.PROBE_SECONDS", 0.2)
+    monkeypatch.setattr("tandem.backplane.replies.SWEEP_SECONDS", 0.2)
 
     async def wait() -> None:
         async with process() as here:
@@ -290,7 +291,8 @@ def test_a_subscription_into_a_black_hole_is_given_up(
                 if here.replies._pubsub not in {None, first} and here.replies._is_listening():
                     break
                 await asyncio.sleep(0.05)
-            monkeypatch.setattr(Replies, "_sweep", asyncio.Event().wait)
+            monkeypatch.setattr("tandem.backplane.replies.SWEEP_SECONDS", 3600)
+            await asyncio.sleep(0.5)  # the last look-up before that is over
             task_id = new_id()
             async with here.replies.expect(task_id) as document:
                 await asyncio.to_thread(here.run, task_id)
@@ -300,10 +302,10 @@ def test_a_subscription_into_a_black_hole_is_given_up(
     asyncio.run(wait())
 
 
-@pytest.mark.usefixtures("no_sweep")
 def test_an_idle_subscription_is_kept(process: Any, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound on other answers of the store is none on this one: it is asked, answers, and stays."""
     monkeypatch.setattr("tandem.backplane.replies.PROBE_SECONDS", 0.1)
+    monkeypatch.setattr("tandem.backplane.replies.SWEEP_SECONDS", 0.1)
     monkeypatch.setattr("tandem.backplane.store.ANSWER_SECONDS", 0.2)
 
     async def wait() -> None:

@@ -12,11 +12,18 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class Probe(PythonModel):
-    """`action`: echo, raise, exit, sleep, nan; `trace`: a file that gets one line per execution."""
+    """`action`: echo, raise, exit, sleep, nan; `trace`: a file that gets one line per execution.
+
+    `switch`: a file without which `exit` does not; `calls`: a file that gets the rows of each call.
+    """
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """One answer per row; a row that raises takes the whole batch with it."""
         del context, params
+        calls = model_input.get("calls")
+        if calls is not None and isinstance(calls.iloc[0], str):
+            with Path(calls.iloc[0]).open("a") as file:
+                file.write(f"{len(model_input)}\n")
         return pd.DataFrame([self._row(row) for row in model_input.to_dict(orient="records")])
 
     def _row(self, row: dict[Any, Any]) -> dict[str, Any]:
@@ -26,7 +33,8 @@ class Probe(PythonModel):
                 file.write(f"{os.getpid()} {row['action']}\n")
         if row["action"] == "raise":
             raise ValueError("as asked")
-        if row["action"] == "exit":
+        switch = row.get("switch")
+        if row["action"] == "exit" and (not isinstance(switch, str) or Path(switch).exists()):
             os._exit(1)
         seconds = row.get("seconds", float("nan"))
         if row["action"] == "sleep":

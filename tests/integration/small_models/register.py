@@ -69,6 +69,8 @@ def _probe() -> None:
         ColSpec("long", "count", required=False),
         ColSpec("datetime", "at", required=False),
         ColSpec("string", "trace", required=False),
+        ColSpec("string", "switch", required=False),
+        ColSpec("string", "calls", required=False),
     ]
     mlflow.pyfunc.log_model(
         name="probe",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(500)
 
-TIME_LIMIT_SECONDS = 4
+TIME_LIMIT_SECONDS = 12
 ANSWER_SECONDS = 90
 
 
@@ -35,7 +35,7 @@ def worker(
     live_worker: Callable[..., LiveWorker],
     redis_database: Callable[[], str],
 ) -> Iterator[LiveWorker]:
-    """A ready prefork worker with a short time limit."""
+    """A ready prefork worker with a short time limit: Redis gives back a dead worker's messages 15 s after it."""
     broker_url = redis_database() if request.param == "redis" else request.getfixturevalue("rabbitmq_vhost")()
     made = live_worker(
         broker_url=broker_url,
@@ -123,7 +123,7 @@ def test_a_task_that_hangs_ends_as_timed_out(worker: LiveWorker, client: Celery,
     """After the time limit its caller is told; it is not run again, and its process is replaced."""
     trace = tmp_path / "trace"
     hanging = send(client, action="sleep", seconds=300.0, trace=str(trace))
-    with pytest.raises(Exception, match="within 4 s"):
+    with pytest.raises(Exception, match="within 12 s"):
         hanging.get(timeout=ANSWER_SECONDS)
     assert json.loads(record(worker, hanging.id)[b"e"])["type"] == "/problems/task-timed-out"
     results = [send(client, action="echo") for _ in range(10)]

@@ -143,7 +143,8 @@ def test_a_store_that_stays_away_is_said(
     client: redis.Redis, settings: Settings, redis_server: PrivateRedis
 ) -> None:
     """After its patience the predictor raises, so that nothing is acknowledged."""
-    predictor = Predictor(ModelRegistry(), client, settings, patience_seconds=0.5)
+    impatient = settings.model_copy(update={"task_time_limit_seconds": 1.0})
+    predictor = Predictor(ModelRegistry(), client, impatient)
     redis_server.kill()
     try:
         with pytest.raises(StoreUnavailable):

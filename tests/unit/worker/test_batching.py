@@ -1,0 +1,255 @@
+"""Which messages share a batch, in which order, and how they are acknowledged."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import deque
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tandem.backplane.message import delivery_header
+from tandem.backplane.topology import HIGH, LOW, NORMAL, SYNC
+from worker.batch_pools import MAX_ROWS
+from worker.batching import MAX_BYTES, Held, MicroBatcher
+from worker.tasks import Verdict, predict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KWARGS = {"model": "probe", "features": {"action": "echo"}}
+
+
+class Request:
+    """A message as Celery's main process knows it."""
+
+    name = "predict"
+
+    def __init__(self, message: Message) -> None:
+        self.id = str(uuid.uuid4())
+        self.message = message
+        self.acknowledged = False
+
+    def send_event(self, *_: Any, **__: Any) -> None:
+        """Nobody listens."""
+
+    def reject(self, *, requeue: bool) -> None:
+        """Give the message back, or up."""
+        self.message.channel.rejected.append((self.message.delivery_tag, requeue))
+
+
+class Channel:
+    """The broker's end: which tags it was told of, as AMQP understands them."""
+
+    def __init__(self) -> None:
+        self.open: set[int] = set()
+        self.frames = 0
+        self.rejected: list[tuple[int, bool]] = []
+
+    def ack(self, tag: int, *, multiple: bool) -> None:
+        """Acknowledge one, or all up to it."""
+        self.frames += 1
+        self.open -= {known for known in self.open if known <= tag} if multiple else {tag}
+
+
+class Message:
+    """A delivery that is not acknowledged yet."""
+
+    def __init__(self, channel: Channel, tag: int, queue: str, size: int, *, redelivered: bool) -> None:
+        self.channel, self.delivery_tag, self.body = channel, tag, b" " * size
+        self.delivery_info = {"routing_key": queue, "redelivered": redelivered}
+        channel.open.add(tag)
+
+    def ack_log_error(self, _log: Any, _errors: Any, *, multiple: bool = False) -> None:
+        """As kombu's."""
+        self.channel.ack(self.delivery_tag, multiple=multiple)
+
+
+class Pool:
+    """A pool that keeps what it is given for the test to end."""
+
+    limit = 1
+
+    def __init__(self) -> None:
+        self.batches: list[list[Held]] = []
+
+    def apply_async(self, _target: Any, args: tuple[list[Held]], **_: Any) -> None:
+        """Take a batch."""
+        self.batches.append(args[0])
+
+
+class Consumer:
+    """A consumer on a broker with messages that arrive when it looks."""
+
+    connection_errors = (OSError,)
+
+    def __init__(self) -> None:
+        self.pool = Pool()
+        self.channel = Channel()
+        self.arriving: deque[Callable[[], None]] = deque()
+        self.due: deque[Callable[[], None]] = deque()
+        timer = SimpleNamespace(call_after=lambda _, call: self.due.append(call))
+        self.hub = SimpleNamespace(timer=timer)
+        self.micro_batcher: MicroBatcher | None = None
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Lose the connection and have a new one."""
+        transport = SimpleNamespace(driver_type="amqp")
+        self.connection = SimpleNamespace(transport=transport, drain_events=self._drain)
+
+    def _drain(self, timeout: float) -> None:  # noqa: ARG002  it never waits
+        if not self.arriving:
+            raise TimeoutError
+        self.arriving.popleft()()
+
+    def turn(self) -> None:
+        """One turn of the event loop."""
+        for _ in range(len(self.due)):
+            self.due.popleft()()
+
+
+@pytest.fixture
+def consumer() -> Consumer:
+    """A consumer with nothing in hand."""
+    return Consumer()
+
+
+@pytest.fixture
+def batcher(consumer: Consumer) -> MicroBatcher:
+    """Its batcher."""
+    return MicroBatcher.of(consumer)
+
+
+def held(
+    consumer: Consumer,
+    queue: str = NORMAL,
+    *,
+    size: int = 10,
+    redelivered: bool = False,
+    deadline_ms: int = 0,
+) -> Held:
+    """A message in hand, with the next delivery tag."""
+    tag = max(consumer.channel.open, default=0) + 1
+    message = Message(consumer.channel, tag, queue, size, redelivered=redelivered)
+    request = Request(message)
+    header = delivery_header(submitted_ms=1, deadline_ms=deadline_ms)
+    return Held(request, message, predict.received(request.id, header, [], KWARGS, queue))
+
+
+def queues_of(batch: list[Held]) -> list[str]:
+    """Where the messages of a batch came from."""
+    return [one.received.queue for one in batch]
+
+
+def test_waiting_callers_go_first(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """Then high, normal and low, whatever came first."""
+    for queue in (LOW, NORMAL, SYNC, HIGH, NORMAL, SYNC):
+        batcher.add(held(consumer, queue))
+    consumer.turn()
+    [batch] = consumer.pool.batches
+    assert queues_of(batch) == [SYNC, SYNC, HIGH, NORMAL, NORMAL, LOW]
+
+
+def test_what_has_arrived_meanwhile_is_taken_along(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """One message wakes the worker; the others that are there share its batch."""
+    for _ in range(5):
+        consumer.arriving.append(lambda: batcher.add(held(consumer)))
+    batcher.add(held(consumer))
+    consumer.turn()
+    assert [len(batch) for batch in consumer.pool.batches] == [6]
+
+
+def test_a_redelivered_message_runs_alone(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """Between the batches of those that came before and after it."""
+    for redelivered in (False, False, True, True, False):
+        batcher.add(held(consumer, redelivered=redelivered))
+    consumer.pool.limit = 10
+    for _ in range(4):
+        consumer.turn()
+    assert [len(batch) for batch in consumer.pool.batches] == [2, 1, 1, 1]
+    assert [batch[0].alone for batch in consumer.pool.batches] == [False, True, True, False]
+
+
+def test_a_batch_has_a_largest_size(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """In rows; the rest waits for the next one, which starts when this one is settled."""
+    for _ in range(MAX_ROWS + 3):
+        batcher.add(held(consumer))
+    consumer.turn()
+    consumer.turn()
+    assert [len(batch) for batch in consumer.pool.batches] == [MAX_ROWS]
+    batcher._settle(consumer.pool.batches[0], [Verdict.ACKNOWLEDGE] * MAX_ROWS, 0.1)
+    consumer.turn()
+    assert [len(batch) for batch in consumer.pool.batches] == [MAX_ROWS, 3]
+
+
+def test_a_batch_has_a_largest_size_in_bytes(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """One message over it still runs, by itself."""
+    consumer.pool.limit = 10
+    for size in (MAX_BYTES + 1, MAX_BYTES // 2, MAX_BYTES // 2, 1):
+        batcher.add(held(consumer, size=size))
+    for _ in range(3):
+        consumer.turn()
+    assert [len(batch) for batch in consumer.pool.batches] == [1, 2, 1]
+
+
+def test_a_caller_with_little_time_left_is_not_kept_by_a_large_batch(
+    consumer: Consumer, batcher: MicroBatcher
+) -> None:
+    """Where rows are known to cost time, as many go as fit before the caller leaves."""
+    for rows in (1, 11) * 3:
+        batcher._cost.learn(rows, rows * 10.0)
+    deadline_ms = int((time.time() + 65) * 1000)
+    for _ in range(20):
+        batcher.add(held(consumer, SYNC, deadline_ms=deadline_ms))
+    consumer.turn()
+    [batch] = consumer.pool.batches
+    assert len(batch) == 6
+
+
+def test_what_a_lost_connection_held_is_dropped(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """It is delivered again over the new one, by a batcher of its own; nothing runs from the old."""
+    batcher.add(held(consumer))
+    consumer.reconnect()
+    consumer.turn()
+    assert consumer.pool.batches == []
+    assert MicroBatcher.of(consumer) is not batcher
+    assert MicroBatcher.of(consumer) is MicroBatcher.of(consumer)
+
+
+def test_a_batch_with_nothing_older_in_hand_is_acknowledged_in_one_frame(
+    consumer: Consumer, batcher: MicroBatcher
+) -> None:
+    """However many it has."""
+    for _ in range(9):
+        batcher.add(held(consumer))
+    consumer.turn()
+    batcher._settle(consumer.pool.batches[0], [Verdict.ACKNOWLEDGE] * 9, 0.1)
+    assert (consumer.channel.open, consumer.channel.frames) == (set(), 1)
+
+
+def test_an_older_message_still_in_hand_is_not_acknowledged_with_the_others(
+    consumer: Consumer, batcher: MicroBatcher
+) -> None:
+    """A waiting caller overtakes it, and its tag is lower."""
+    consumer.pool.limit = 10
+    batcher.add(held(consumer, NORMAL, size=MAX_BYTES))
+    batcher.add(held(consumer, SYNC))
+    batcher.add(held(consumer, SYNC))
+    consumer.turn()
+    batcher._settle(consumer.pool.batches[0], [Verdict.ACKNOWLEDGE] * 2, 0.1)
+    assert consumer.channel.open == {1}
+    assert consumer.channel.frames == 2
+
+
+def test_what_goes_back_or_to_the_dead_is_not_acknowledged(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """Each message has its own verdict, and one that is not to be acknowledged never is, by no other's."""
+    for _ in range(4):
+        batcher.add(held(consumer))
+    consumer.turn()
+    verdicts = [Verdict.REQUEUE, Verdict.ACKNOWLEDGE, Verdict.DEAD_LETTER, Verdict.ACKNOWLEDGE]
+    batcher._settle(consumer.pool.batches[0], verdicts, 0.1)
+    assert sorted(consumer.channel.rejected) == [(1, True), (3, False)]
+    assert consumer.channel.open == {1, 3}
