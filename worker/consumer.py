@@ -15,7 +15,7 @@ class PredictionConsumer(GuardedConsumer):
     after the next poll, up to a second later; with a small prefetch the next message waits as long.
     """
 
-    class Blueprint(Consumer.Blueprint):
+    class Blueprint(Consumer.Blueprint):  # type: ignore[valid-type, misc]  # a class, which the stubs do not say
         """Without the step that would prepare quorum queues for an ETA or countdown, which nobody may use."""
 
         default_steps = tuple(step for step in Consumer.Blueprint.default_steps if "delayed" not in step)

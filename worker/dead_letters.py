@@ -56,8 +56,10 @@ def _list(given: Settings, arguments: argparse.Namespace) -> int:
     letters = dead_letter_queue.peek(given, arguments.limit)
     for letter in letters:
         print(
-            f"{letter.task_id}  {letter.reason:<14} {letter.queue:<8} "
-            f"{letter.task} {letter.model} {letter.died_at}"
+            _plain(
+                f"{letter.task_id}  {letter.reason:<14} {letter.queue:<8} "
+                f"{letter.task} {letter.model} {letter.died_at}"
+            )
         )
     print(f"{len(letters)} dead letters" + (" or more" if len(letters) == arguments.limit else ""))
     return 0
@@ -67,10 +69,15 @@ def _show(given: Settings, arguments: argparse.Namespace) -> int:
     for letter in dead_letter_queue.peek(given):
         if letter.task_id == arguments.task_id:
             print(json.dumps(dict(letter.headers), indent=2, default=str))
-            print(letter.body[:BODY_SHOWN].decode(errors="replace"))
+            print(_plain(letter.body[:BODY_SHOWN].decode(errors="replace")))
             return 0
     print(f"no dead letter of task {arguments.task_id}", file=sys.stderr)
     return 1
+
+
+def _plain(text: str) -> str:
+    """One line that a terminal takes for text: anybody may have written what is in a dead letter."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _replay(given: Settings, arguments: argparse.Namespace) -> int:

@@ -112,7 +112,7 @@ def _taken(connection: Connection, limit: int) -> Iterator[list[tuple[DeadLetter
     taken: list[tuple[DeadLetter, Any]] = []
     try:
         while len(taken) < limit:
-            # Not `Queue.get`: it raises where a message cannot be decoded, and dead letters are such messages.
+            # Not `Queue.get`: it raises where a message cannot be decoded, as many dead letters cannot.
             message = channel.basic_get(topology.DEAD, no_ack=False)
             if message is None:
                 break

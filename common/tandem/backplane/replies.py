@@ -179,7 +179,7 @@ class Replies:
             await self._probe()
 
     async def _probe(self) -> None:
-        """Ask a silent connection for a sign of life, and end one that gives none: the reader makes another."""
+        """Ask a silent connection for a sign of life, and end one that gives none."""
         pubsub = self._connected()
         if pubsub is None or 0 <= time.time() - self._heard_at < PROBE_SECONDS:
             return

@@ -33,7 +33,7 @@ PREDICTION_QUEUES = (SYNC, HIGH, NORMAL, LOW)
 
 MAX_DELIVERIES = 20
 """Deliveries of one message before the broker dead-letters it by itself. The worker, which can tell poison
-from a store that is away for a while, gives up after MAX_ATTEMPTS runs; this is for what never gets so far."""
+from a store that is away, gives up after MAX_ATTEMPTS runs; this is for what never gets so far."""
 MAX_BYTES = 2 * 1024**3
 DEAD_DELIVERIES = 1_000_000
 DEAD_TTL_MS = 14 * 24 * 3600 * 1000

@@ -19,7 +19,7 @@ from worker.tasks import Verdict, predict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KWARGS = {"model": "probe", "features": {"action": "echo"}}
+KWARGS: dict[str, Any] = {"features": {"action": "echo"}}
 
 
 class Request:
@@ -130,13 +130,14 @@ def held(
     size: int = 10,
     redelivered: bool = False,
     deadline_ms: int = 0,
+    model: str = "probe",
 ) -> Held:
     """A message in hand, with the next delivery tag."""
     tag = max(consumer.channel.open, default=0) + 1
     message = Message(consumer.channel, tag, queue, size, redelivered=redelivered)
     request = Request(message)
     header = delivery_header(submitted_ms=1, deadline_ms=deadline_ms)
-    return Held(request, message, predict.received(request.id, header, [], KWARGS, queue))
+    return Held(request, message, predict.received(request.id, header, [], {**KWARGS, "model": model}, queue))
 
 
 def queues_of(batch: list[Held]) -> list[str]:
@@ -163,14 +164,25 @@ def test_what_has_arrived_meanwhile_is_taken_along(consumer: Consumer, batcher: 
 
 
 def test_a_redelivered_message_runs_alone(consumer: Consumer, batcher: MicroBatcher) -> None:
-    """Between the batches of those that came before and after it."""
+    """After the others, which do not wait for it."""
     for redelivered in (False, False, True, True, False):
         batcher.add(held(consumer, redelivered=redelivered))
     consumer.pool.limit = 10
     for _ in range(4):
         consumer.turn()
-    assert [len(batch) for batch in consumer.pool.batches] == [2, 1, 1, 1]
-    assert [batch[0].alone for batch in consumer.pool.batches] == [False, True, True, False]
+    assert [len(batch) for batch in consumer.pool.batches] == [3, 1, 1]
+    assert [batch[0].alone for batch in consumer.pool.batches] == [False, True, True]
+
+
+def test_a_batch_is_of_one_model(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """So that nobody waits for a slower one; the others follow in a batch of their own."""
+    consumer.pool.limit = 10
+    for model in ("probe", "other", "probe", "other", "probe"):
+        batcher.add(held(consumer, model=model))
+    for _ in range(3):
+        consumer.turn()
+    asked = [[one.received.kwargs["model"] for one in batch] for batch in consumer.pool.batches]
+    assert asked == [["probe"] * 3, ["other"] * 2]
 
 
 def test_a_batch_has_a_largest_size(consumer: Consumer, batcher: MicroBatcher) -> None:
@@ -199,8 +211,9 @@ def test_a_caller_with_little_time_left_is_not_kept_by_a_large_batch(
     consumer: Consumer, batcher: MicroBatcher
 ) -> None:
     """Where rows are known to cost time, as many go as fit before the caller leaves."""
+    model = held(consumer).model
     for rows in (1, 11) * 3:
-        batcher._cost.learn(rows, rows * 10.0)
+        batcher._cost_of(model).learn(rows, rows * 10.0)
     deadline_ms = int((time.time() + 65) * 1000)
     for _ in range(20):
         batcher.add(held(consumer, SYNC, deadline_ms=deadline_ms))
