@@ -36,12 +36,14 @@ def _options() -> dict[str, Any]:
 
 def synchronous_client(url: str) -> redis.Redis:
     """A client for worker processes and command lines; the caller closes it."""
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
         **_options(),
         retry=Retry(ConstantBackoff(0.1), 1, supported_errors=TRIED_AGAIN),
         max_connections=POOL_CONNECTIONS,
+        timeout=ANSWER_SECONDS,
     )
+    return redis.Redis.from_pool(pool)  # which, unlike a pool passed on, `close` closes
 
 
 def asynchronous_client(url: str) -> redis.asyncio.Redis:
