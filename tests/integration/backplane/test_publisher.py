@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -289,6 +290,25 @@ def _job(one: Message) -> Any:
 
     loop = asyncio.get_running_loop()
     return Job(one, loop, loop.create_future())
+
+
+def test_who_was_not_served_in_time_is_never_told_confirmed(
+    broker: BrokerUnderTest, publisher: Publisher
+) -> None:
+    """Its message is not sent either, for it has been refused by then."""
+    queue = broker.declare()
+
+    async def come_too_late() -> None:
+        job = _job(message(queue, "late"))
+        job.give_up_at = time.monotonic() - 1
+        publisher._hand_over(job)
+        async with asyncio.timeout(BOUND_SECONDS):
+            await job.done
+
+    with pytest.raises(BrokerUnavailable):
+        asyncio.run(come_too_late())
+    assert asyncio.run(outcome(publisher, message(queue, "in time"))) == "confirmed"
+    assert broker.take_ids(queue) == ["in time"]
 
 
 def test_more_than_can_wait_are_refused(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:

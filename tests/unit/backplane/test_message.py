@@ -11,7 +11,7 @@ from kombu import Connection, Queue
 from tandem.backplane.message import HEADER, delivery_header, task_body, task_headers
 
 TASK_ID = "9b3d6a0e-6f2c-4e57-9c0f-1d2f3a4b5c6d"
-TASK = "predict_match"
+TASK = "test.echo"
 FEATURES = b'{"home_elo": 1712.4, "neutral": false, "league": "\\u00c9lite"}'
 
 
