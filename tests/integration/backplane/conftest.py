@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from dataclasses import dataclass
@@ -12,11 +13,17 @@ from kombu import Connection, Queue
 
 from local.private_rabbitmq import PrivateRabbitmq
 from local.private_redis import PrivateRedis
+from tandem.backplane.publisher import Publisher
+from tandem.backplane.replies import Replies
 from tandem.backplane.settings import Settings
+from tandem.backplane.store import synchronous_client
 from tests.faults.tcp_proxy import TcpProxy
+from tests.integration.backplane.waiting import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import redis
 
 OLD_QUEUE = "test.old"
 SETTLED_SECONDS = 20
@@ -103,3 +110,50 @@ def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
     server = request.getfixturevalue(f"own_{request.param}")
     with TcpProxy(server.port) as proxy:
         yield BrokerUnderTest(server, proxy, _started_at.get(server.port, 0.0))
+
+
+@pytest.fixture
+def publisher(broker: BrokerUnderTest) -> Iterator[Publisher]:
+    """A publisher to either broker."""
+    made = Publisher(broker.settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rabbitmq_publisher(rabbitmq: BrokerUnderTest) -> Iterator[Publisher]:
+    """A publisher to RabbitMQ."""
+    made = Publisher(rabbitmq.settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def proxy(own_redis: PrivateRedis) -> Iterator[TcpProxy]:
+    """What lies between the waiting process and the store."""
+    with TcpProxy(own_redis.port) as made:
+        yield made
+
+
+@pytest.fixture
+def client(own_redis: PrivateRedis) -> Iterator[redis.Redis]:
+    """A client of the store itself, empty at first."""
+    with synchronous_client(own_redis.url) as made:
+        made.flushdb()
+        yield made
+
+
+@pytest.fixture
+def process(proxy: TcpProxy, client: redis.Redis, own_redis: PrivateRedis) -> Any:
+    """Make such a process."""
+    return lambda: waiting(proxy, client, own_redis)
+
+
+@pytest.fixture
+def no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is looked up: what comes has been announced."""
+
+    async def never(_self: Replies) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Replies, "_sweep", never)

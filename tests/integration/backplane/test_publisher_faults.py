@@ -15,29 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tandem.backplane.broker import BLOCKED_SECONDS, CONFIRM_SECONDS, BrokerConnection
-from tandem.backplane.publisher import Publisher
 from tests.integration.backplane.publishing import message, outcome, outcomes, until_confirmed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tandem.backplane.publisher import Publisher
     from tests.integration.backplane.conftest import BrokerUnderTest
-
-
-@pytest.fixture
-def publisher(broker: BrokerUnderTest) -> Iterator[Publisher]:
-    """A publisher to either broker."""
-    made = Publisher(broker.settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def rabbitmq_publisher(rabbitmq: BrokerUnderTest) -> Iterator[Publisher]:
-    """A publisher to RabbitMQ."""
-    made = Publisher(rabbitmq.settings)
-    yield made
-    made.close()
 
 
 def test_a_broker_that_is_not_there(broker: BrokerUnderTest, publisher: Publisher) -> None:
