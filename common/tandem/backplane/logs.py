@@ -29,6 +29,7 @@ def configure(level: str) -> None:
     """Log what is ours from `level` on; may be called again."""
     logger = logging.getLogger(LOGGER)
     logger.setLevel(level)
+    logging.getLogger("mangum").setLevel(logging.WARNING)  # its line a request says less than ours
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(JsonFormatter())
