@@ -2,7 +2,7 @@
 # Variables, as in `make run PORT=8001 RESULTS='data/*.csv'`, reach it through the environment.
 PYTHON ?= python3
 
-.PHONY: help setup run test check e2e bench
+.PHONY: help setup run test check e2e
 
 help:
 	@$(PYTHON) -m local --help
@@ -21,6 +21,3 @@ check:
 
 e2e:
 	@$(PYTHON) -m local e2e
-
-bench:
-	@$(PYTHON) -m local bench

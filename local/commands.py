@@ -29,7 +29,6 @@ COMMANDS = {
     "test": Command("local.suite", ALL, "every test but the end-to-end ones, with servers of its own"),
     "check": Command("local.check", ALL, "lint, format, types and the import rules"),
     "e2e": Command("local.e2e", ALL, "compose, sam local and the browser"),
-    "bench": Command("bench", ALL, "the measurements"),
     "setup": Command("", ALL, "only make the environment, for all of the above"),
 }
 
