@@ -1,0 +1,57 @@
+"""The lane of waiting callers, with a real worker on both brokers: a flood does not delay it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from tandem.backplane.task_scripts import meta_key
+from tandem.backplane.topology import NORMAL, SYNC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+
+    from tests.integration.conftest import LiveWorker
+
+pytestmark = pytest.mark.timeout(300)
+
+FLOOD = 12
+ANSWER_SECONDS = 90
+SLOW: dict[str, Any] = {"model": "probe", "features": {"action": "sleep", "seconds": 0.3}}
+FAST: dict[str, Any] = {"features": {"home_elo": 1600.0, "away_elo": 1500.0, "rest_days": 4.0}}
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_a_waiting_caller_is_not_held_up_by_a_flood(
+    broker: str,
+    request: pytest.FixtureRequest,
+    live_worker: Callable[..., LiveWorker],
+    redis_database: Callable[[], str],
+    client_of: Callable[[LiveWorker], Celery],
+) -> None:
+    """What came last, in the lane of waiting callers, has ended while most of the flood before it has not."""
+    broker_url = redis_database() if broker == "redis" else request.getfixturevalue("rabbitmq_vhost")()
+    worker = live_worker(broker_url=broker_url, redis_url=redis_database(), pool="prefork")
+    worker.start_and_wait()
+    client = client_of(worker)
+    flood = [client.send_task("predict", kwargs=SLOW, queue=NORMAL, declare=[]).id for _ in range(FLOOD)]
+    waiting = client.send_task("predict_match", kwargs=FAST, queue=SYNC, declare=[]).id
+    with redis.Redis.from_url(worker.redis_url) as store:
+        wait_for(store, [waiting])
+        ended_before = store.exists(*map(meta_key, flood))
+        assert ended_before < FLOOD / 2
+        wait_for(store, flood)
+    worker.stop()
+
+
+def wait_for(store: redis.Redis, task_ids: list[str]) -> None:
+    """Wait until all these tasks have ended."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while store.exists(*map(meta_key, task_ids)) < len(task_ids):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
