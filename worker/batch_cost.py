@@ -22,17 +22,27 @@ class BatchCost:
         self._rows_rows = self._rows_rows * DECAY + rows * rows
         self._rows_seconds = self._rows_seconds * DECAY + rows * seconds
 
+    def per_row(self) -> float:
+        """Expected seconds that one more row adds; 0 while every batch has had the same size."""
+        spread = self._weight * self._rows_rows - self._rows * self._rows
+        if spread <= LEAST_SPREAD * self._weight * max(self._rows_rows, 1.0):
+            return 0.0
+        return max(0.0, (self._weight * self._rows_seconds - self._rows * self._seconds) / spread)
+
     def of(self, rows: int) -> float:
         """Expected seconds of a batch of `rows`; 0 before anything was learned."""
         if self._weight == 0:
             return 0.0
-        spread = self._weight * self._rows_rows - self._rows * self._rows
         mean = self._seconds / self._weight
-        if spread < LEAST_SPREAD * self._weight * max(self._rows_rows, 1.0):
-            return mean  # every batch had the same size
-        per_row = max(0.0, (self._weight * self._rows_seconds - self._rows * self._seconds) / spread)
-        per_call = max(0.0, mean - per_row * self._rows / self._weight)
-        return per_call + per_row * rows
+        per_row = self.per_row()
+        if per_row == 0.0:
+            return mean
+        return max(0.0, mean - per_row * self._rows / self._weight) + per_row * rows
+
+    def rows_adding(self, seconds: float, most: int) -> int:
+        """Rows that are expected to add `seconds` to the call itself; at least one, at most `most`."""
+        per_row = self.per_row()
+        return most if per_row * most <= seconds else max(1, int(seconds / per_row))
 
     def rows_within(self, seconds: float, most: int) -> int:
         """Rows that are expected to be done within `seconds`; at least one, at most `most`."""

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES = 8_000_000
 MODELS_KNOWN = 256
+ROWS_SECONDS = 0.5
+"""What the rows of a batch may be expected to add to the call itself: whoever comes meanwhile waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class _Batch:
         self._first = first
         self._cost = cost
         self._bytes = 0
-        self._most = MAX_ROWS
+        self._most = cost.rows_adding(ROWS_SECONDS, MAX_ROWS)
 
     def takes(self, held: Held) -> bool:
         """Add the message if it fits; whether it did."""

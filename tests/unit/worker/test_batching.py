@@ -207,10 +207,23 @@ def test_a_batch_has_a_largest_size_in_bytes(consumer: Consumer, batcher: MicroB
     assert [len(batch) for batch in consumer.pool.batches] == [1, 2, 1]
 
 
+def test_a_slow_model_does_not_hold_the_worker_for_long(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """Where rows are known to cost time, a batch is as long as whoever comes meanwhile may wait."""
+    model = held(consumer).model
+    for rows in (1, 11) * 3:
+        batcher._cost_of(model).learn(rows, rows * 0.11)
+    for _ in range(20):
+        batcher.add(held(consumer))
+    consumer.turn()
+    [batch] = consumer.pool.batches
+    assert len(batch) == 4
+
+
 def test_a_caller_with_little_time_left_is_not_kept_by_a_large_batch(
-    consumer: Consumer, batcher: MicroBatcher
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where rows are known to cost time, as many go as fit before the caller leaves."""
+    monkeypatch.setattr("worker.batching.ROWS_SECONDS", 1000.0)
     model = held(consumer).model
     for rows in (1, 11) * 3:
         batcher._cost_of(model).learn(rows, rows * 10.0)
