@@ -28,6 +28,7 @@ TandemError
 └── TaskRevoked                409 task-revoked         (canceled or expired while its caller waited)
 
 Raised deep, translated in two places only: `backplane/problems.py` (HTTP) and the worker's task boundary.
+What a model itself raises, which can be anything, becomes a ModelError in `worker/model_code.py`.
 """
 
 from collections.abc import Mapping, Sequence

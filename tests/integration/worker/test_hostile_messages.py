@@ -276,13 +276,12 @@ ITEMS = {
 }
 
 
+@pytest.mark.parametrize("worker", [host for host in HOSTS if "redis" in host], ids="-".join, indirect=True)
 @pytest.mark.parametrize("item", ITEMS.values(), ids=ITEMS.keys())
 def test_what_is_no_message_at_all_in_a_list_of_redis(
     item: bytes, worker: LiveWorker, client: Celery, settings: Settings
 ) -> None:
     """The transport stumbles over it in the event loop; the worker goes on, and it lies among the dead."""
-    if not settings.broker_is_redis:
-        pytest.skip("RabbitMQ takes messages only")
     process_id = worker.pid
     with redis.Redis.from_url(settings.broker_url) as broker:
         broker.lpush(NORMAL, item)
