@@ -1,11 +1,13 @@
 """A function that runs elsewhere, as an ASGI application: what is asked here is asked there."""
 
+import asyncio
 from collections.abc import Iterable
 
 import httpx
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from tandem.backplane.disconnects import unless_gone
 from tandem.backplane.errors import Unavailable
 from tandem.backplane.problems import error_response
 from tandem.backplane.request_boundary import RequestBoundary
@@ -52,7 +54,7 @@ class Upstream:
                 headers=[*_passed_on(scope["headers"], without=frozenset({b"content-length"}))],
                 content=await self._body(receive),
             )
-            answer = await self._client.send(request, stream=True)
+            answer = await self._sent(request, receive)
             try:
                 content = b"".join([part async for part in answer.aiter_raw()])
             finally:
@@ -65,6 +67,16 @@ class Upstream:
         headers = list(_passed_on(answer.headers.raw))
         await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+    async def _sent(self, request: httpx.Request, receive: Receive) -> httpx.Response:
+        """Send the request for as long as its caller is there; raises ClientDisconnect where it leaves."""
+        sending = asyncio.ensure_future(self._client.send(request, stream=True))
+        try:
+            return await unless_gone(receive, sending)
+        finally:
+            if not sending.done():
+                sending.cancel()  # which closes the connection, and so the function knows it too
+                await asyncio.wait([sending])
 
     async def _body(self, receive: Receive) -> bytes:
         """The body, cut one byte over the limit: the function refuses it then as it would the whole."""

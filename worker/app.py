@@ -23,6 +23,7 @@ from worker.load_reports import LoadReports
 from worker.loading import LoadedModels
 from worker.preloading import preload
 from worker.process import close_process
+from worker.redis_retries import RetryMover
 
 _PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
 """They write two lines a task, with its arguments."""
@@ -51,7 +52,7 @@ def _settings() -> Settings:
 
 app = create_app(_settings())
 _heartbeat: Heartbeat | None = None
-_recorder: DeadLetterRecorder | None = None
+_companion: DeadLetterRecorder | RetryMover | None = None
 
 
 @signals.celeryd_init.connect
@@ -103,12 +104,11 @@ def start_heartbeat(sender: Any, **_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def start_recorder(**_: Any) -> None:
-    """Tell the callers of dead letters, where the broker makes those by itself."""
-    global _recorder  # noqa: PLW0603  one per main process
-    if not settings().broker_is_redis:
-        _recorder = DeadLetterRecorder(settings())
-        _recorder.start()
+def start_companion(**_: Any) -> None:
+    """Do what this broker does not: tell the callers of dead letters, or keep what is to be tried again."""
+    global _companion  # noqa: PLW0603  one per main process
+    _companion = RetryMover(settings()) if settings().broker_is_redis else DeadLetterRecorder(settings())
+    _companion.start()
 
 
 def _end_worker() -> None:
@@ -128,7 +128,7 @@ def close(**_: Any) -> None:
     """Withdraw the heartbeat and close what the main process holds."""
     if _heartbeat is not None:
         _heartbeat.stop()
-    if _recorder is not None:
-        _recorder.stop()
+    if _companion is not None:
+        _companion.stop()
     close_process()
     LoadReports.of_this_worker().remove()

@@ -12,10 +12,12 @@ class BatchCost:
     """Least squares of seconds over rows, forgetting slowly."""
 
     def __init__(self) -> None:
+        self._largest = 0
         self._weight = self._rows = self._seconds = self._rows_rows = self._rows_seconds = 0.0
 
     def learn(self, rows: int, seconds: float) -> None:
         """Take in one batch."""
+        self._largest = max(self._largest, rows)
         self._weight = self._weight * DECAY + 1
         self._rows = self._rows * DECAY + rows
         self._seconds = self._seconds * DECAY + seconds
@@ -40,7 +42,11 @@ class BatchCost:
         return max(0.0, mean - per_row * self._rows / self._weight) + per_row * rows
 
     def rows_adding(self, seconds: float, most: int) -> int:
-        """Rows that are expected to add `seconds` to the call itself; at least one, at most `most`."""
+        """Rows that are expected to add `seconds` to the call itself; at least one, at most `most`.
+
+        And at most twice as many as have run together before, so that what a row costs is known in time.
+        """
+        most = min(most, max(1, 2 * self._largest))
         per_row = self.per_row()
         return most if per_row * most <= seconds else max(1, int(seconds / per_row))
 

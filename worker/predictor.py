@@ -6,6 +6,7 @@ found by halving: they fail alone, the others of the batch succeed.
 
 import json
 import logging
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,11 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from tandem.backplane.errors import InvalidRequest, PoisonTask, TandemError
+from tandem.backplane.errors import (
+    InvalidRequest,
+    ModelNotFound,
+    ModelNotLoaded,
+    PoisonTask,
+    TandemError,
+)
+from tandem.backplane.model_cards import CARDS, card_field
 from tandem.backplane.settings import Settings
+from tandem.backplane.store import store_errors
 from tandem.backplane.task_attempts import Attempt, NotRun, TaskAttempts
 from worker.model_code import model_code
 from worker.model_registry import ModelRegistry
+from worker.retries import MAX_RETRIES, may_wait
 from worker.store_patience import END_PATIENCE, START_PATIENCE, Result, patiently
 from worker.stored_features import StoredFeatures
 from worker.work import Ask, Work
@@ -38,6 +48,8 @@ class Outcome(Enum):
     """Acknowledge it: the task has ended, now or before."""
     POISON = "poison"
     """Dead-letter it: its attempts were spent without an end, so whatever runs it dies."""
+    RETRY = "retry"
+    """Send it again, to be tried after a pause: what stopped it can pass."""
 
 
 @dataclass
@@ -46,7 +58,7 @@ class _Row:
 
     ask: Ask
     features: Mapping[str, Any]
-    checked: bool
+    checked: str
     version: str | None = None
     answer: Answer | None = None
 
@@ -66,16 +78,33 @@ class Predictor:
 
         Raises StoreUnavailable when the store stayed away: nothing may then be acknowledged.
         """
-        deliveries = [work.delivery for work in works]
-        starts = self._patiently(lambda: self._attempts.start(deliveries), START_PATIENCE)
+        starts = self._start(works)
         running = [
             (start, work) for start, work in zip(starts, works, strict=True) if isinstance(start, Attempt)
         ]
         answers = self.answers([work for _, work in running])
-        ended = [(attempt, answer) for (attempt, _), answer in zip(running, answers, strict=True)]
+        ended, put_off = [], []
+        for (attempt, work), answer in zip(running, answers, strict=True):
+            if isinstance(answer, ModelNotLoaded) and work.retries < MAX_RETRIES and may_wait(work):
+                put_off.append(attempt)
+            else:
+                ended.append((attempt, answer))
         if ended:
             self._patiently(lambda: self._attempts.finish(ended))
-        return [self._outcome(start) for start in starts]
+        if put_off:
+            self._patiently(lambda: self._attempts.give_back(put_off))
+        return [Outcome.RETRY if start in put_off else self._outcome(start) for start in starts]
+
+    def _start(self, works: Sequence[Work]) -> list[Attempt | NotRun]:
+        if any(work.retries for work in works):
+            # It may have been the store that failed: a start that hangs there would count once it goes on.
+            self._patiently(self._ask_store, START_PATIENCE)
+        deliveries, mark = [work.delivery for work in works], uuid.uuid4().hex[:12]
+        return self._patiently(lambda: self._attempts.start(deliveries, mark), START_PATIENCE)
+
+    def _ask_store(self) -> None:
+        with store_errors():
+            self._client.ping()
 
     def _patiently(self, step: Callable[[], Result], share: float = END_PATIENCE) -> Result:
         return patiently(self._client, step, share * self._settings.task_time_limit_seconds)
@@ -112,7 +141,7 @@ class Predictor:
         match_ids = [row.ask.match_id for row in asking if row.ask.match_id is not None]
         stored = self._patiently(lambda: self._stored.of(match_ids))
         for row, features in zip(asking, stored, strict=True):
-            row.checked = False  # stored by whoever, perhaps for another version of the model
+            row.checked = ""  # stored by whoever, perhaps for another version of the model
             if isinstance(features, TandemError):
                 row.answer = features
             else:
@@ -121,18 +150,31 @@ class Predictor:
     def _predict(self, name: str, alias: str, version: str | None, rows: Sequence[_Row]) -> None:
         try:
             model = self._registry.get(name, alias, version)
+        except ModelNotFound as error:
+            for row in rows:
+                row.answer = ModelNotLoaded() if self._is_served(name, alias) else error
+            return
         except TandemError as error:
             for row in rows:
                 row.answer = error
             return
         for row in rows:
-            if not row.checked:
+            if row.checked != model.card.model_version:
                 row.answer = _fault(model, row)
         fitting = [row for row in rows if row.answer is None]
         for row, prediction in zip(
             fitting, predict_each(model, [row.features for row in fitting]), strict=True
         ):
             row.answer = prediction if isinstance(prediction, TandemError) else _result(row, prediction)
+
+    def _is_served(self, name: str, alias: str) -> bool:
+        """Whether some worker has loaded what this one has not."""
+
+        def known() -> bool:
+            with store_errors():
+                return bool(self._client.hexists(CARDS, card_field(name, alias)))
+
+        return self._patiently(known)
 
 
 def _fault(model: "LoadedModel", row: _Row) -> TandemError | None:

@@ -1,7 +1,7 @@
 """The two tasks, and the one place in the worker where exceptions become what happens to a message.
 
 - The work ended, well or not: its result is stored, the message is acknowledged.
-- The store is away: the message goes back to the broker.
+- What stopped it can pass (the store is away, the model not loaded): it is tried again after a pause.
 - Its attempts are spent: it is stored as a failure and dead-lettered.
 - A defect of ours: stored as a failure, dead-lettered, logged with its trace.
 
@@ -9,7 +9,7 @@ The same for one message (every pool) and for a micro-batch (`worker/batching.py
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -26,6 +26,7 @@ from worker.app import app
 from worker.predictor import Outcome
 from worker.process import process
 from worker.redis_dead_letters import dead_letter
+from worker.retries import may_wait, retry_later
 from worker.work import Work, work_of
 
 log = logging.getLogger(__name__)
@@ -105,17 +106,27 @@ def execute(messages: Sequence[Received]) -> list[Verdict]:
     try:
         outcomes = process().predictor.execute([message.work for message in messages])
     except StoreUnavailable:
-        log.warning("The store is away: %d tasks go back to the broker", len(messages))
-        return [Verdict.REQUEUE] * len(messages)
+        log.warning("The store is away: %d tasks are put off", len(messages))
+        # A caller who waits will have gone by then, and was never given the id.
+        lasting = [message for message in messages if may_wait(message.work)]
+        refused = retry_later(settings(), lasting)
+        return [_put_off(message, refused) for message in messages]
     except Exception:
         if len(messages) > 1:
             return [verdict for message in messages for verdict in execute([message])]
         log.exception("A defect: task %s is dead-lettered", messages[0].task_id)
         return [_defect(messages[0])]
+    again = [m for m, outcome in zip(messages, outcomes, strict=True) if outcome is Outcome.RETRY]
+    refused = retry_later(settings(), again)
     return [
-        _bury(message, "poison") if outcome is Outcome.POISON else Verdict.ACKNOWLEDGE
+        _bury(message, "poison") if outcome is Outcome.POISON else _put_off(message, refused)
         for message, outcome in zip(messages, outcomes, strict=True)
     ]
+
+
+def _put_off(message: Received, refused: Container[str]) -> Verdict:
+    """Ended or sent again, a message is done with; one that could not be sent again goes back."""
+    return Verdict.REQUEUE if message.task_id in refused else Verdict.ACKNOWLEDGE
 
 
 def _defect(message: Received) -> Verdict:

@@ -28,10 +28,14 @@ class Work:
 
     delivery: Delivery
     ask: Ask | InvalidRequest
-    checked: bool = False
-    """Whether the features were checked where the message came from."""
+    checked: str = ""
+    """The model version that the features were checked for where the message came from; "": for none."""
     model_version: str | None = None
     """The version to run it with, where not the one that the alias serves."""
+    retries: int = 0
+    """How often it has been put off before."""
+    known: bool = False
+    """Whether it came with a header of ours."""
 
 
 def work_of(
@@ -47,13 +51,11 @@ def work_of(
     `names` are those of the positional arguments; `fixed` is what the task itself decides.
     """
     ours = _header(header)
-    version = ours.model_version if ours is not None else None
-    return Work(
-        delivery_of(task_id, header),
-        _ask(names, args, kwargs, fixed),
-        checked=ours is not None and version is None,
-        model_version=version,
-    )
+    ask = _ask(names, args, kwargs, fixed)
+    if ours is None:
+        return Work(Delivery(task_id), ask)
+    delivery = ours.delivery(task_id)
+    return Work(delivery, ask, ours.checked, ours.model_version, ours.retries, known=True)
 
 
 def delivery_of(task_id: str, header: Any) -> Delivery:
@@ -83,6 +85,8 @@ class _Header(BaseModel):
     deadline_ms: int
     accepted: bool
     reply_to: str
+    checked: str = ""
+    retries: int = 0
     model_version: str | None = None
     """Instead of the alias's own; the replay of a dead letter may name one."""
 

@@ -4,9 +4,11 @@ import asyncio
 from typing import Any
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from tandem.backplane.body import read_json
+from tandem.backplane.disconnects import unless_gone
 from tandem.backplane.edge import Edge, edge
 from tandem.backplane.errors import DeadlinePassed
 from tandem.backplane.health import add_health_routes
@@ -105,9 +107,12 @@ async def _answer(wired: Edge, request: Request, wanted: PredictionRequest, task
         try:
             async with asyncio.timeout(waiting.seconds):
                 await wired.publisher.publish(message)
-                meta = await reply
+                meta = await unless_gone(request.receive, reply)
         except TimeoutError:
             meta = await wired.tasks.abandon(task_id, submitted_ms)
+        except ClientDisconnect:
+            await wired.tasks.abandon(task_id, submitted_ms)
+            raise
     headers = waiting.applied(accepted=False)
     if not meta:
         return error_response(request.scope, DeadlinePassed(task_id, status_url_of(task_id)), headers)

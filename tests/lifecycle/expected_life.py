@@ -124,10 +124,13 @@ class ExpectedLife:
         self._end(now, "FAILURE", document)
         return True
 
-    def give_back(self, now: int, number: int) -> None:
-        """An attempt gives the task back."""
+    def give_back(self, now: int, number: int) -> bool:
+        """Whether an attempt gives the task back, now or before; it is not one of the attempts that count."""
         if self.counts(now, number) and self.record is not None:
-            self.record = replace(self.record, state="RETRY")
+            before = self.record.attempts_before + 1
+            self.record = replace(self.record, state="RETRY", attempts_before=before)
+        record = self.record
+        return record is not None and record.state == "RETRY" and record.attempts == number
 
     def cancel(self, now: int) -> bool:
         """Whether this call ended it; the task is known."""
@@ -142,7 +145,7 @@ class ExpectedLife:
         record = self.at(now)
         if record is None and self.is_gone(now):
             return False
-        if record is None or record.state == "PENDING":
+        if record is None or record.state in {"PENDING", "RETRY"}:
             self.record = record or Record("PENDING", now, now, kept=True)
             self._revoke(now, "deadline")
             return False

@@ -65,6 +65,7 @@ class Lives(RuleBasedStateMachine):
         self.runs: dict[str, int] = {}
         self.ended: dict[str, bytes] = {}
         self.counted = 0
+        self.started = 0
         client.flushdb()
 
     # Where tasks come from: each has a message, which can be delivered any number of times, at any time
@@ -120,12 +121,16 @@ class Lives(RuleBasedStateMachine):
         deadline = planned.deadline_ms
         promised, number = self.lives[task_id].start(self.now, accepted=planned.accepted, deadline=deadline)
         real_deadline = int(time.time() * SECOND) + deadline - self.now if deadline else 0
-        [outcome] = self.worker.start([replace(planned, submitted_ms=1, deadline_ms=real_deadline)])
+        delivery = replace(planned, submitted_ms=1, deadline_ms=real_deadline)
+        self.started += 1
+        [outcome] = self.worker.start([delivery], mark=f"call {self.started}")
         if isinstance(outcome, NotRun):
             assert outcome.reason == promised.value
             return multiple()
         assert (promised, number) == (Start.RUN, outcome.number)
         self.runs[task_id] = self.runs.get(task_id, 0) + 1
+        # The same call once more, its answer having been lost, is no further attempt.
+        assert self.worker.start([delivery], mark=f"call {self.started}") == [outcome]
         return outcome
 
     @rule(target=attempts, task_id=tasks)
@@ -156,8 +161,11 @@ class Lives(RuleBasedStateMachine):
     @rule(attempt=attempts)
     def give_back(self, attempt: Attempt) -> None:
         """An attempt cannot go on and says so."""
-        self.lives[attempt.delivery.task_id].give_back(self.now, attempt.number)
-        self.worker.give_back([attempt])
+        life = self.lives[attempt.delivery.task_id]
+        if life.counts(self.now, attempt.number):
+            self.runs[attempt.delivery.task_id] -= 1
+        promised = life.give_back(self.now, attempt.number)
+        assert self.worker.give_back([attempt]) == [promised]
 
     @rule(attempt=attempts, done=st.integers(0, 10))
     def progress(self, attempt: Attempt, done: int) -> None:

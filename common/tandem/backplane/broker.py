@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from amqp.exceptions import AMQPError
+from amqp.exceptions import AMQPError, NotFound
 from kombu import Connection, Producer
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
@@ -166,6 +166,22 @@ class BrokerConnection:
             self._channel.basic_qos(0, 0, False)
         except (*TRANSPORT_ERRORS, *STUMBLES) as error:
             raise BrokerUnavailable(f"The broker did not answer ({type(error).__name__}).") from error
+
+    def depth(self, queue: str) -> tuple[int, int] | None:
+        """Messages on RabbitMQ that nobody has taken, and consumers; None where there is no such queue.
+
+        Raises BrokerUnavailable.
+        """
+        try:
+            channel = self._connection.channel()
+            try:
+                _, messages, consumers = channel.queue_declare(queue, passive=True)
+            except NotFound:
+                return None  # and the broker has closed the channel
+            channel.close()
+        except (*TRANSPORT_ERRORS, *STUMBLES) as error:
+            raise BrokerUnavailable(f"The broker did not answer ({type(error).__name__}).") from error
+        return messages, consumers
 
     def close(self) -> None:
         """Drop the socket without the closing handshake, which a broker in trouble never answers."""

@@ -20,6 +20,7 @@ TandemError
 │   ├── QueueFull              503 queue-full
 │   ├── StoreUnavailable       503 store-unavailable
 │   ├── WorkersUnavailable     503 workers-unavailable
+│   │   └── ModelNotLoaded     503 workers-unavailable  (served, but not by the worker that had the task)
 │   └── StaleFeatures          503 stale-features
 ├── DeadlinePassed             504 deadline-passed
 ├── ModelError                 502 model-error          (the model raised)
@@ -202,6 +203,10 @@ class WorkersUnavailable(Unavailable):
     type = "workers-unavailable"
     title = "No worker is available"
     retry_after_seconds = 5
+
+
+class ModelNotLoaded(WorkersUnavailable):
+    """The model is served, but no worker that had the task has loaded it."""
 
 
 class StaleFeatures(Unavailable):

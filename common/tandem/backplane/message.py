@@ -35,14 +35,15 @@ def _origin(pid: int) -> str:
 
 
 def delivery_header(
-    *, submitted_ms: int, deadline_ms: int = 0, accepted: bool = True, reply_to: str = ""
+    *, submitted_ms: int, deadline_ms: int = 0, accepted: bool = True, reply_to: str = "", checked: str = ""
 ) -> dict[str, Any]:
-    """What `worker/tasks.py` reads back as a Delivery."""
+    """What `worker/work.py` reads back; `checked` is the model version that the features were checked for."""
     return {
         "submitted_ms": submitted_ms,
         "deadline_ms": deadline_ms,
         "accepted": accepted,
         "reply_to": reply_to,
+        "checked": checked,
     }
 
 

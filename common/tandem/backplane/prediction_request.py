@@ -78,7 +78,7 @@ def read_request(request_model: type[RequestModel], value: Any, card: ModelCard)
     if isinstance(value, Mapping) and len(value) > MAX_FIELDS:
         raise InvalidRequest([{**field_error((), f"must have at most {MAX_FIELDS} members")}])
     features = value.get("features") if isinstance(value, Mapping) else None
-    errors = _signature_of(card).check(features) if isinstance(features, Mapping) else _NO_ERRORS
+    errors = signature_of(card).check(features) if isinstance(features, Mapping) else _NO_ERRORS
     try:
         request = request_model.model_validate(value)
     except ValidationError as invalid:
@@ -96,7 +96,7 @@ async def stored_features(edge: Edge, match_id: int, card: ModelCard) -> dict[st
         raise MatchNotFound("No features are stored for this match.")
     if (edge.settings.today - match.as_of).days > edge.settings.max_feature_age_days:
         raise StaleFeatures(f"The stored features of this match are of {match.as_of.isoformat()}.")
-    errors = _signature_of(card).check(match.features)
+    errors = signature_of(card).check(match.features)
     if errors:
         raise InvalidRequest([{**error} for error in errors], "The stored features do not fit this model.")
     return dict(match.features)
@@ -119,12 +119,13 @@ class PredictionRequest:
             deadline_ms=submitted_ms + int(seconds * 1000),
             accepted=False,
             reply_to=edge.replies.channel,
+            checked=self.card.model_version,
         )
         return self._message(edge, task_id, queue, header, expiration_seconds=seconds)
 
     def accepted(self, edge: Edge, task_id: str, *, queue: str, reply_to: str = "") -> Message:
         """The message of an accepted task: kept until it has been done."""
-        header = delivery_header(submitted_ms=now_ms(), accepted=True, reply_to=reply_to)
+        header = delivery_header(submitted_ms=now_ms(), reply_to=reply_to, checked=self.card.model_version)
         return self._message(edge, task_id, queue, header)
 
     def _message(
@@ -149,7 +150,7 @@ class PredictionRequest:
         )
 
 
-def _signature_of(card: ModelCard) -> Signature:
+def signature_of(card: ModelCard) -> Signature:
     """The card's signature, compiled when the card says something new and not for every reading of it."""
     key = (card.model_name, card.alias)
     known = _compiled.get(key)

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tandem.backplane.edge import Edge
@@ -11,13 +11,16 @@ from tandem.backplane.errors import (
     BrokerUnavailable,
     QueueFull,
     QueueMissing,
+    ResultGone,
     StoreUnavailable,
     TandemError,
+    TaskNotFound,
 )
-from tandem.backplane.idempotency import IdempotencyStore, StoredAnswer, checked_key
+from tandem.backplane.idempotency import Claim, IdempotencyStore, StoredAnswer, checked_key
 from tandem.backplane.message import Message
 from tandem.backplane.prediction_request import new_task_id, status_url_of
 from tandem.schemas.prediction import Accepted
+from tandem.schemas.task import TaskState
 
 RETRY_AFTER_SECONDS = 1
 """When it is worth asking first for what has just been accepted."""
@@ -79,6 +82,9 @@ async def once(
         with contextlib.suppress(StoreUnavailable):
             await store.release(claim, keep_task_id=in_doubt)
         raise
+    except ClientDisconnect:
+        await _release(edge, store, claim)
+        raise
     if response.status_code < 300:  # noqa: PLR2004  the successes
         kept = {
             name: response.headers[name] for name in ("location", "retry-after") if name in response.headers
@@ -87,6 +93,16 @@ async def once(
         with contextlib.suppress(StoreUnavailable):
             await store.complete(claim, StoredAnswer(response.status_code, kept, bytes(response.body)))
     else:
-        with contextlib.suppress(StoreUnavailable):
-            await store.release(claim, keep_task_id=False)
+        await _release(edge, store, claim)
     return response
+
+
+async def _release(edge: Edge, store: IdempotencyStore, claim: Claim) -> None:
+    """Let a repetition try anew; what still runs, or has ended since, is what it then asks for."""
+    with contextlib.suppress(StoreUnavailable):
+        try:
+            state = (await edge.tasks.read(claim.task_id)).state
+            runs_on = state not in {TaskState.REVOKED, TaskState.FAILURE}
+        except (TaskNotFound, ResultGone):
+            runs_on = False
+        await store.release(claim, keep_task_id=runs_on)

@@ -59,8 +59,11 @@ class TaskAttempts:
         self._settings = settings
         self._ttls = (settings.result_ttl_seconds * 1000, settings.gone_ttl_seconds * 1000)
 
-    def start(self, deliveries: Sequence[Delivery]) -> list[Attempt | NotRun]:
-        """Take each task over, in order; a higher attempt number fences whoever held it before."""
+    def start(self, deliveries: Sequence[Delivery], mark: str = "") -> list[Attempt | NotRun]:
+        """Take each task over, in order; a higher attempt number fences whoever held it before.
+
+        With the same `mark` once more, as after a lost connection, it is the same start.
+        """
         expires_ms = self._settings.default_expires_seconds * 1000
         calls = [
             (
@@ -72,6 +75,7 @@ class TaskAttempts:
                     *self._ttls,
                     self._settings.max_attempts,
                     int(delivery.accepted),
+                    mark,
                 ),
             )
             for delivery in deliveries
@@ -97,9 +101,10 @@ class TaskAttempts:
         [reply] = self._run(scripts.FINISH, [(delivery.task_id, self._ending(delivery, 0, error))])
         return bool(reply)
 
-    def give_back(self, attempts: Sequence[Attempt]) -> None:
-        """Mark tasks as waiting for their next attempt."""
-        self._run(scripts.RETRY, [(attempt.delivery.task_id, (attempt.number,)) for attempt in attempts])
+    def give_back(self, attempts: Sequence[Attempt]) -> list[bool]:
+        """Mark tasks as waiting for their next attempt; False where a later one has taken over."""
+        calls = [(attempt.delivery.task_id, (attempt.number,)) for attempt in attempts]
+        return [bool(reply) for reply in self._run(scripts.RETRY, calls)]
 
     def progress(self, attempt: Attempt, done: int, total: int) -> bool:
         """Say how many rows of a batch are done; False where this attempt no longer counts."""

@@ -6,7 +6,8 @@ A record is the hash `tandem:task:{id}`:
     b  started, ms            f  finished, ms           n  attempts, also the fencing token
     e  error (problem JSON)   d, t  progress done, total
     k  1: keep the result the full time (somebody was given the id)
-    z  attempts spent before a replay of the dead letter
+    z  attempts that do not count: those before a replay of the dead letter, and those given back
+    a  the call that started the attempt, so that the call repeated is the same start
 
 An attempt may finish only with the token it started with: a redelivery takes the task over with a higher
 token, and what the stale attempt brings is refused. The result itself stands under `celery-task-meta-{id}`
@@ -110,10 +111,14 @@ START = Script(
     _COMMON
     + """
 -- ARGV: submitted ms, start deadline ms (0: none), expires in ms, result ttl ms, gone ttl ms, max attempts,
--- k (1 where the sender was given the id, 0 for a caller that only waits).
--- Gives {'run', attempt} or {'done', state}.
+-- k (1 where the sender was given the id, 0 for a caller that only waits), the call's own mark ('' for none).
+-- Gives {'run', attempt}, {'done', state} or {'spent', attempt}.
 local state = settle(ARGV[4], ARGV[5])
 if state and terminal(state) then return {'done', state} end
+if state == 'STARTED' and ARGV[8] ~= '' and redis.call('HGET', record, 'a') == ARGV[8] then
+  -- Carried out before, and only its answer was lost.
+  return {'run', tonumber(redis.call('HGET', record, 'n'))}
+end
 if not state then
   if redis.call('EXISTS', gone) == 1 then return {'done', 'GONE'} end
   redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1] ~= '0' and ARGV[1] or now, 'x', now + ARGV[3],
@@ -127,7 +132,7 @@ end
 local attempt = redis.call('HINCRBY', record, 'n', 1)
 local spent = tonumber(redis.call('HGET', record, 'z') or '0')
 if attempt - spent > tonumber(ARGV[6]) then return {'spent', attempt} end
-redis.call('HSET', record, 's', 'STARTED', 'b', now)
+redis.call('HSET', record, 's', 'STARTED', 'b', now, 'a', ARGV[8])
 return {'run', attempt}
 """
 )
@@ -164,10 +169,14 @@ return 1
 RETRY = Script(
     _COMMON
     + """
--- ARGV: attempt. The attempt gives the task back for another; gives 1, or 0 where it no longer counts.
+-- ARGV: attempt. The attempt gives the task back for another and does not count; gives 1, or 0 where it has
+-- been taken over or has ended.
 local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
-if state ~= 'STARTED' or attempt ~= ARGV[1] then return 0 end
+if attempt ~= ARGV[1] then return 0 end
+if state == 'RETRY' then return 1 end  -- by this very call, whose answer was lost
+if state ~= 'STARTED' then return 0 end
 redis.call('HSET', record, 's', 'RETRY')
+redis.call('HINCRBY', record, 'z', 1)
 return 1
 """
 )
@@ -196,7 +205,7 @@ if not state then
   redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1], 'x', now, 'n', 0, 'd', 0, 't', 1)
   state = 'PENDING'
 end
-if state == 'PENDING' then
+if state == 'PENDING' or state == 'RETRY' then
   revoke('deadline', 'The caller stopped waiting before the task was started.', now, ARGV[2], ARGV[3])
   return {'REVOKED', ''}
 end

@@ -4,7 +4,9 @@
     ml.high   accepted work, first
     ml        accepted work; what a Celery client of one's own sends to
     ml.low    accepted work, last
+    ml.bulk.high, ml.bulk, ml.bulk.low   chunks of batches, by priority; served when nothing else waits
     training  long work that never shares a worker with predictions
+    ml.retry.<seconds>  work that waits to be tried again; from there the broker moves it to ml.high
     ml.dead   what ended badly, until somebody looks (worker/dead_letters.py)
     ml.dead.record  a copy of each, for the recorder that tells the caller (worker/dead_letter_recorder.py)
 
@@ -23,13 +25,23 @@ SYNC = "ml.sync"
 HIGH = "ml.high"
 NORMAL = "ml"
 LOW = "ml.low"
+BULK_HIGH = "ml.bulk.high"
+BULK = "ml.bulk"
+BULK_LOW = "ml.bulk.low"
 TRAINING = "training"
+RETRY_SECONDS = (1, 4, 16, 60)
+"""The pauses before further tries, the last for all that follow; each has a queue of its own."""
+REDIS_RETRIES = "tandem:retry"
+"""The same on Redis: one sorted set by when a message is due."""
 DEAD = "ml.dead"
 DEAD_RECORD = "ml.dead.record"
 DEAD_LETTER_EXCHANGE = "ml.dlx"
 
 PREDICTION_QUEUES = (SYNC, HIGH, NORMAL, LOW)
 """In the order in which a worker should serve them."""
+
+BULK_QUEUES = (BULK_HIGH, BULK, BULK_LOW)
+"""After all of those, and consumed apart from them (worker/bulk_consumer.py)."""
 
 MAX_DELIVERIES = 20
 """Deliveries of one message before the broker dead-letters it by itself. The worker, which can tell poison
@@ -40,9 +52,18 @@ DEAD_TTL_MS = 14 * 24 * 3600 * 1000
 
 Priority = Literal["high", "normal", "low"]
 QUEUE_OF_PRIORITY: dict[Priority, str] = {"high": HIGH, "normal": NORMAL, "low": LOW}
+BULK_QUEUE_OF_PRIORITY: dict[Priority, str] = {"high": BULK_HIGH, "normal": BULK, "low": BULK_LOW}
 
 _DEFAULT_EXCHANGE = Exchange("")
 _DEAD_LETTERS = Exchange(DEAD_LETTER_EXCHANGE, type="fanout", durable=True)
+
+
+def retry_queue(seconds: int) -> str:
+    """The queue in which work waits for a pause of RETRY_SECONDS."""
+    return f"ml.retry.{seconds}"
+
+
+_RETRY_SECONDS = {retry_queue(seconds): seconds for seconds in RETRY_SECONDS}
 
 
 def _refuse_when_full(queue_max_length: int) -> dict[str, Any]:
@@ -64,6 +85,16 @@ def arguments_of(name: str, queue_max_length: int) -> dict[str, Any]:
             "x-queue-type": "quorum",
             "x-message-ttl": DEAD_TTL_MS,
             "x-delivery-limit": DEAD_DELIVERIES,
+            **full,
+        }
+    if name in _RETRY_SECONDS:
+        # Back in the lane of high priority: it has waited already.
+        return {
+            "x-queue-type": "quorum",
+            "x-message-ttl": _RETRY_SECONDS[name] * 1000,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": HIGH,
+            "x-dead-letter-strategy": "at-least-once",
             **full,
         }
     return {
@@ -89,7 +120,7 @@ def queue(name: str, queue_max_length: int) -> Queue:
 
 def queues(queue_max_length: int) -> list[Queue]:
     """Every queue there is, in the order of serving."""
-    names = (*PREDICTION_QUEUES, TRAINING, DEAD, DEAD_RECORD)
+    names = (*PREDICTION_QUEUES, *BULK_QUEUES, TRAINING, *_RETRY_SECONDS, DEAD, DEAD_RECORD)
     return [queue(name, queue_max_length) for name in names]
 
 

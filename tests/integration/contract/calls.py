@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 from starlette.testclient import TestClient
 
+import functions.operations.app
 import functions.predict_async.app
 import functions.predict_sync.app
 import functions.task_status.app
@@ -57,6 +58,8 @@ def function_of(path: str) -> Any:
         return functions.predict_async.app
     if path.startswith("/predict"):
         return functions.predict_sync.app
+    if path.startswith("/monitoring/celery"):
+        return functions.operations.app
     return functions.task_status.app
 
 

@@ -16,7 +16,7 @@ def learned(*batches: tuple[int, float]) -> BatchCost:
 
 
 def test_before_anything_was_learned_every_size_is_free() -> None:
-    """So the first batch is as large as it may be."""
+    """No deadline stands in the way of a first batch."""
     cost = BatchCost()
     assert cost.of(100) == 0
     assert cost.rows_within(0.001, 256) == 256
@@ -47,6 +47,17 @@ def test_larger_batches_that_were_faster_do_not_cost_less_than_nothing() -> None
     cost = learned((10, 1.0), (100, 0.1))
     assert cost.of(1000) >= 0
     assert cost.of(1000) == cost.of(10)
+
+
+def test_batches_grow_by_doubling() -> None:
+    """A model that takes a second a row is found out with two rows, and not with 256."""
+    cost = learned()
+    assert cost.rows_adding(0.5, 256) == 1
+    cost.learn(1, 0.001)
+    assert cost.rows_adding(0.5, 256) == 2
+    cost.learn(2, 0.001)
+    assert cost.rows_adding(0.5, 3) == 3
+    assert learned((1, 1.0), (2, 2.0)).rows_adding(0.5, 256) == 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import pytest
 
 from tandem.backplane.message import delivery_header
 from tandem.backplane.topology import HIGH, LOW, NORMAL, SYNC
+from worker import batching
+from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS
 from worker.batching import MAX_BYTES, Held, MicroBatcher
 from worker.tasks import Verdict, predict
@@ -117,9 +119,18 @@ def consumer() -> Consumer:
     return Consumer()
 
 
+class WellKnown(BatchCost):
+    """The cost of a model that has run in batches of any size, and takes no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._largest = MAX_ROWS
+
+
 @pytest.fixture
-def batcher(consumer: Consumer) -> MicroBatcher:
-    """Its batcher."""
+def batcher(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> MicroBatcher:
+    """Its batcher, past its first batches."""
+    monkeypatch.setattr(batching, "BatchCost", WellKnown)
     return MicroBatcher.of(consumer)
 
 

@@ -22,10 +22,11 @@ def locs(ask: Ask | InvalidRequest) -> list[list[str | int]]:
 
 def test_our_own_header_is_read_back() -> None:
     """What the functions wrote is what the lifecycle gets, and their check is trusted."""
-    header = delivery_header(submitted_ms=5, deadline_ms=9, accepted=False, reply_to="channel")
+    header = delivery_header(submitted_ms=5, deadline_ms=9, accepted=False, reply_to="channel", checked="3")
     work = work_of("id", header, NAMES, [], {"model": "spam", "features": {"x": 1}})
     assert work.delivery == Delivery("id", 5, 9, accepted=False, reply_to="channel")
-    assert work.checked
+    assert work.checked == "3"
+    assert work.known
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,8 @@ def test_without_our_header_the_sender_is_a_client_of_its_own(header: Any) -> No
     """Accepted, no deadline, nothing checked yet."""
     work = work_of("id", header, NAMES, [], {"model": "spam", "features": {"x": 1}})
     assert work.delivery == Delivery("id")
-    assert not work.checked
+    assert work.checked == ""
+    assert not work.known
 
 
 def test_arguments_may_be_positional() -> None:
