@@ -14,6 +14,7 @@ from tandem.backplane.errors import ModelError, SettingsError
 from tandem.backplane.model_cards import card_field
 from tandem.backplane.settings import Settings
 from tandem.schemas.model_card import ModelCard
+from worker.direct_pyfunc import direct_where_safe
 from worker.model_code import model_code
 from worker.model_registry import ModelRegistry
 
@@ -106,7 +107,8 @@ def _load(client: Any, settings: Settings, version: Any, alias: str, loaded_by: 
         outputs=signature.outputs.to_dict() if signature.outputs else [],
         input_example=example_row(pyfunc.input_example, inputs),
     )
-    model = LoadedModel(card, pyfunc, predicts_matches=version.name == settings.match_model)
+    called = direct_where_safe(pyfunc, inputs)
+    model = LoadedModel(card, called, predicts_matches=version.name == settings.match_model)
     model.warm()
     log.info("Model %s at %s: version %s is loaded", version.name, alias, version.version)
     return model

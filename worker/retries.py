@@ -1,8 +1,8 @@
 """Trying again what can pass: a store that is away, a model that this worker has not loaded (yet).
 
 The message is sent anew with its count of tries, to lie with the broker and not in a worker's memory until
-its pause is over; then the one in hand is acknowledged. Pauses grow (`topology.RETRY_SECONDS`), spread so that
-what failed together does not come back together. What cannot pass is never tried again.
+its pause is over; then the one in hand is acknowledged. Pauses grow (`topology.RETRY_SECONDS`) and vary, so
+that what failed together does not come back together. What cannot pass is never tried again.
 """
 
 import json

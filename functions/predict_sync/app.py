@@ -12,7 +12,7 @@ from tandem.backplane.disconnects import unless_gone
 from tandem.backplane.edge import Edge, edge
 from tandem.backplane.errors import DeadlinePassed
 from tandem.backplane.health import add_health_routes
-from tandem.backplane.http import create_app, route
+from tandem.backplane.http import create_app, direct_route, route
 from tandem.backplane.lambda_handler import mangum_handler
 from tandem.backplane.openapi import json_body
 from tandem.backplane.parameters import (
@@ -56,7 +56,7 @@ PREDICTS: dict[str, Any] = {
 }
 
 
-@route(app, "POST", "/predict/", openapi_extra=json_body(PredictRequest) | SELECTION, **PREDICTS)
+@direct_route(app, "/predict/", openapi_extra=json_body(PredictRequest) | SELECTION, **PREDICTS)
 async def predict(request: Request) -> Response:
     """Predict from the features in the body."""
     wired = edge()
@@ -99,7 +99,7 @@ async def _answer(wired: Edge, request: Request, wanted: PredictionRequest, task
     if waiting.respond_async:
         return await _answer_or_accept(wired, request, wanted, task_id, waiting)
     (await wired.catalog.read()).require_worker(wanted.card.model_name, wanted.card.alias)
-    submitted_ms = now_ms()
+    submitted_ms, owner = now_ms(), wired.caller(request.scope)
     message = wanted.waited_for(
         wired, task_id, queue=SYNC, submitted_ms=submitted_ms, seconds=waiting.seconds
     )
@@ -109,9 +109,9 @@ async def _answer(wired: Edge, request: Request, wanted: PredictionRequest, task
                 await wired.publisher.publish(message)
                 meta = await unless_gone(request.receive, reply)
         except TimeoutError:
-            meta = await wired.tasks.abandon(task_id, submitted_ms)
+            meta = await wired.tasks.abandon(task_id, submitted_ms, owner)
         except ClientDisconnect:
-            await wired.tasks.abandon(task_id, submitted_ms)
+            await wired.tasks.abandon(task_id, submitted_ms, owner)
             raise
     headers = waiting.applied(accepted=False)
     if not meta:
@@ -126,7 +126,7 @@ async def _answer_or_accept(
     # The lane of high priority, because somebody may still be waiting.
     message = wanted.accepted(wired, task_id, queue=HIGH, reply_to=wired.replies.channel)
     async with wired.replies.expect(task_id) as reply:
-        await accept(wired, message, wired.settings.default_expires_seconds)
+        await accept(wired, message, wired.settings.default_expires_seconds, wired.caller(request.scope))
         try:
             async with asyncio.timeout(waiting.seconds):
                 meta = await reply

@@ -1,14 +1,22 @@
-"""One function's HTTP application: what all of them have in common, and nothing of any route."""
+"""One function's HTTP application: what all of them have in common, and nothing of any route.
 
-from collections.abc import AsyncIterator, Callable
+Routes are FastAPI's. Those that predict are dispatched past it (`direct`): its way from the server to an
+endpoint and back costs as much as all that the endpoint does (ADR 11).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tandem.backplane import logs, problems
 from tandem.backplane.edge import close_edge
+from tandem.backplane.errors import TandemError
 from tandem.backplane.openapi import PROBLEM_RESPONSES, PROBLEM_SCHEMAS
 from tandem.backplane.request_boundary import RequestBoundary
 from tandem.backplane.settings import settings
@@ -19,8 +27,26 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
 
+Direct = Callable[[Request], Awaitable[Response]]
+"""An endpoint that takes the request alone and gives the response itself."""
+
+
 class FunctionApp(FastAPI):
     """A FastAPI application that documents its problems."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.direct: dict[tuple[str, str], ASGIApp] = {}
+        """By method and path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        direct = None
+        if scope["type"] == "http" and not scope.get(
+            "root_path"
+        ):  # behind a prefix, the path is FastAPI's to read
+            direct = self.direct.get((scope["method"], scope["path"]))
+        await (direct or super().__call__)(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document of this function's routes."""
@@ -55,6 +81,20 @@ def create_app(title: str, description: str) -> FunctionApp:
     return app
 
 
+def _dispatched(endpoint: Direct, registered: BaseRoute) -> ASGIApp:
+    """The endpoint as an application: what FastAPI would do of it that is used here."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = registered
+        try:
+            response = await endpoint(Request(scope, receive))
+        except TandemError as error:
+            response = problems.error_response(scope, error)
+        await response(scope, receive, send)
+
+    return RequestBoundary(answer)
+
+
 def route(app: FastAPI, method: str, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
     """Register an endpoint under `path` and, undocumented, under its other form of the trailing slash."""
     other = path.rstrip("/") if path.endswith("/") else path + "/"
@@ -62,6 +102,19 @@ def route(app: FastAPI, method: str, path: str, **options: Any) -> Callable[[End
     def register(endpoint: Endpoint) -> Endpoint:
         app.add_api_route(path, endpoint, methods=[method], **options)
         app.add_api_route(other, endpoint, methods=[method], **{**options, "include_in_schema": False})
+        return endpoint
+
+    return register
+
+
+def direct_route(app: FunctionApp, path: str, **options: Any) -> Callable[[Direct], Direct]:
+    """Register a POST endpoint as `route` does, and dispatch to it past FastAPI. `path` has no parameters."""
+
+    def register(endpoint: Direct) -> Direct:
+        route(app, "POST", path, **options)(endpoint)
+        for registered in app.routes[-2:]:
+            answer = _dispatched(endpoint, registered)
+            app.direct["POST", registered.path] = answer  # type: ignore[attr-defined]  # an APIRoute has one
         return endpoint
 
     return register

@@ -4,16 +4,21 @@ A worker writes its cards once loaded and its heartbeat every few seconds; the f
 the card and know from the heartbeat whether anybody would answer. Neither side needs MLflow for it.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import redis
 import redis.asyncio
+from pydantic import BaseModel, ValidationError
 
 from tandem.backplane.errors import ModelNotFound, WorkersUnavailable
 from tandem.backplane.store import store_errors
 from tandem.schemas.model_card import ModelCard, WorkerHeartbeat
+
+Written = TypeVar("Written", bound=BaseModel)
 
 CARDS = "tandem:cards"
 WORKERS = "tandem:workers"
@@ -23,7 +28,9 @@ ALIVE_SECONDS = 12
 """A worker that has not been heard of for this long counts as gone."""
 FORGET_SECONDS = 3600
 REFRESH_SECONDS = 1.0
-"""How old what a function knows of models and workers may be."""
+"""How old what a function knows of models and workers is when it reads it again."""
+USABLE_SECONDS = 3.0
+"""How old it may be for those who come while it is being read."""
 
 
 def card_field(model_name: str, alias: str) -> str:
@@ -47,7 +54,9 @@ def publish_heartbeat(client: redis.Redis, heartbeat: WorkerHeartbeat) -> None:
         known = client.hgetall(WORKERS)
         oldest = heartbeat.seen_ms - FORGET_SECONDS * 1000
         lost = [
-            node for node, text in known.items() if WorkerHeartbeat.model_validate_json(text).seen_ms < oldest
+            node
+            for node, text in known.items()
+            if all(beat.seen_ms < oldest for beat in _readable(WorkerHeartbeat, text))
         ]
         pipeline = client.pipeline(transaction=True)
         if lost:
@@ -86,29 +95,56 @@ class Catalog:
             raise WorkersUnavailable("No live worker has this model loaded.")
 
 
+def _readable(model: type[Written], text: bytes | str) -> list[Written]:
+    """What was written, or nothing where a version of ourselves wrote it in another way."""
+    try:
+        return [model.model_validate_json(text)]
+    except ValidationError:
+        return []
+
+
 class ModelCatalog:
-    """What the functions know of models and workers, read again when older than a second."""
+    """What the functions know of models and workers: read again when older than a second, by one for all."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
         self._catalog = Catalog({}, ())
+        self._texts: dict[bytes, bytes] = {}
         self._read_at = -1e9
+        self._reading: asyncio.Task[Catalog] | None = None
 
     async def read(self) -> Catalog:
-        """The catalog, at most a second old. Raises StoreUnavailable."""
-        now = time.time()  # and not a monotonic clock, which may stand still in a frozen function
-        if not 0 <= now - self._read_at < REFRESH_SECONDS:
-            with store_errors():
-                pipeline = self._client.pipeline(transaction=False)
-                pipeline.hgetall(CARDS)
-                pipeline.hgetall(WORKERS)
-                pipeline.time()
-                cards, workers, clock = await pipeline.execute()
-            alive_since = (clock[0] - ALIVE_SECONDS) * 1000
-            heartbeats = [WorkerHeartbeat.model_validate_json(text) for text in workers.values()]
-            self._catalog = Catalog(
-                {name.decode(): ModelCard.model_validate_json(text) for name, text in cards.items()},
-                tuple(beat for beat in heartbeats if beat.seen_ms >= alive_since),
-            )
-            self._read_at = now
+        """The catalog, some seconds old at most. Raises StoreUnavailable."""
+        # By the wall clock: another may stand still in a frozen function.
+        age = time.time() - self._read_at
+        if 0 <= age < REFRESH_SECONDS:
+            return self._catalog
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+            self._reading.add_done_callback(self._has_read)
+        elif 0 <= age < USABLE_SECONDS:
+            return self._catalog
+        return await asyncio.shield(self._reading)
+
+    def _has_read(self, reading: "asyncio.Task[Catalog]") -> None:
+        self._reading = None
+        if not reading.cancelled():
+            reading.exception()  # told to whoever waited; perhaps nobody any more
+
+    async def _read(self) -> Catalog:
+        asked_at = time.time()
+        with store_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.hgetall(CARDS)
+            pipeline.hgetall(WORKERS)
+            pipeline.time()
+            cards, workers, clock = await pipeline.execute()
+        alive_since = (clock[0] - ALIVE_SECONDS) * 1000
+        known = self._catalog.cards
+        if cards != self._texts:
+            found = ((name.decode(), _readable(ModelCard, text)) for name, text in cards.items())
+            known = {name: card for name, written in found for card in written}
+        heartbeats = [beat for text in workers.values() for beat in _readable(WorkerHeartbeat, text)]
+        alive = tuple(beat for beat in heartbeats if beat.seen_ms >= alive_since)
+        self._catalog, self._texts, self._read_at = Catalog(known, alive), cards, asked_at
         return self._catalog

@@ -25,6 +25,7 @@ class Publisher:
         self._settings = settings
         self._thread: PublishingThread | None = None
         self._start = threading.Lock()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Job]] = {}
         _publishers.add(self)
 
     async def publish(self, message: Message) -> None:
@@ -41,6 +42,8 @@ class Publisher:
 
     def close(self) -> None:
         """Publish what waits, and end the thread and the connection; a later publish starts anew."""
+        for loop in list(self._gathered):
+            self._hand_over(loop)
         with self._start:
             thread, self._thread = self._thread, None
         if thread is not None:
@@ -52,7 +55,7 @@ class Publisher:
             raise BrokerUnavailable("Too many messages wait for the broker.")
         loop = asyncio.get_running_loop()
         job = Job(message, loop, loop.create_future())
-        self._hand_over(job)
+        self._gather(loop, job)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await job.done
@@ -62,16 +65,27 @@ class Publisher:
             if job.done.done() and not job.done.cancelled():
                 job.done.exception()  # a caller that left in that moment has no use for it
 
-    def _hand_over(self, job: Job) -> None:
-        with self._start:
-            if self._thread is None or not self._thread.put(job):
-                self._thread = PublishingThread(self._settings)
-                self._thread.start()
-                self._thread.put(job)
+    def _gather(self, loop: asyncio.AbstractEventLoop, job: Job) -> None:
+        # Callers who are served in one turn of the loop wake the thread once, which would else take the
+        # interpreter away from the loop for each of them.
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            self._gathered[loop] = [job]
+            loop.call_soon(self._hand_over, loop)
+        else:
+            gathered.append(job)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        for job in self._gathered.pop(loop, ()):
+            with self._start:
+                if self._thread is None or not self._thread.put(job):
+                    self._thread = PublishingThread(self._settings)
+                    self._thread.start()
+                    self._thread.put(job)
 
     def _after_fork(self) -> None:
         # A fork shares its parent's socket, which is left to the parent, and has none of its threads.
-        self._start, self._thread = threading.Lock(), None
+        self._start, self._thread, self._gathered = threading.Lock(), None, {}
 
 
 _publishers: WeakSet[Publisher] = WeakSet()

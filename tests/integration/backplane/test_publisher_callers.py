@@ -152,7 +152,7 @@ def test_who_was_not_served_in_time_is_never_told_confirmed(
     async def come_too_late() -> None:
         job = _job(message(queue, "late"))
         job.give_up_at = time.monotonic() - 1
-        publisher._hand_over(job)
+        publisher._gather(job.loop, job)
         async with asyncio.timeout(BOUND_SECONDS):
             await job.done
 

@@ -7,7 +7,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from tandem.backplane.errors import ModelNotFound, WorkersUnavailable
+from tandem.backplane.errors import ModelNotFound, StoreUnavailable, WorkersUnavailable
 from tandem.backplane.model_cards import (
     ALIVE_SECONDS,
     CARDS,
@@ -116,3 +116,56 @@ def test_what_is_known_is_read_again_when_it_is_old(client: redis.Redis, given: 
             return counts
 
     assert asyncio.run(ask()) == [0, 0, 1, 2]
+
+
+def test_many_who_come_at_once_are_one_question(client: redis.Redis, given: Settings) -> None:
+    """However many callers find the catalog old, the store is asked once."""
+    publish_cards(client, [card("football")])
+
+    async def ask() -> None:
+        async with asynchronous_client(given.redis_url) as connected:
+            catalog = ModelCatalog(connected)
+            before = asked()
+            found = await asyncio.gather(*(catalog.read() for _ in range(200)))
+            assert asked() - before == 2
+            assert all("football@champion" in one.cards for one in found)
+            catalog._read_at -= REFRESH_SECONDS
+            publish_cards(client, [card("spam")])
+            found = await asyncio.gather(*(catalog.read() for _ in range(200)))
+            assert asked() - before == 4
+            assert "spam@champion" in found[0].cards
+
+    def asked() -> int:
+        return int(client.info("commandstats").get("cmdstat_hgetall", {}).get("calls", 0))
+
+    asyncio.run(ask())
+
+
+def test_a_question_without_an_answer_is_told_to_all_and_asked_again(
+    client: redis.Redis, given: Settings
+) -> None:
+    """A store that is away raises for each; once it is back it is read."""
+    publish_cards(client, [card("football")])
+
+    async def ask() -> None:
+        async with asynchronous_client("redis://127.0.0.1:1/0") as nowhere:
+            catalog = ModelCatalog(nowhere)
+            found = await asyncio.gather(*(catalog.read() for _ in range(5)), return_exceptions=True)
+            assert [type(one) for one in found] == [StoreUnavailable] * 5
+        async with asynchronous_client(given.redis_url) as connected:
+            catalog._client = connected
+            assert "football@champion" in (await catalog.read()).cards
+
+    asyncio.run(ask())
+
+
+def test_what_cannot_be_read_is_left_out(client: redis.Redis, given: Settings) -> None:
+    """One card or heartbeat in another form does not take the others away; such a worker is forgotten."""
+    publish_cards(client, [card("football")])
+    client.hset(CARDS, "old@champion", '{"model_name": "old"}')
+    client.hset(WORKERS, "old@host", "{}")
+    publish_heartbeat(client, heartbeat("live@host", {"football@champion": "1"}))
+    catalog = read(given)
+    assert set(catalog.cards) == {"football@champion"}
+    assert [worker.node for worker in catalog.workers] == ["live@host"]
+    assert client.hkeys(WORKERS) == [b"live@host"]

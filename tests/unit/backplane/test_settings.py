@@ -34,6 +34,8 @@ WRONG = [
     ("MAX_ATTEMPTS", "21"),
     ("MAX_ATTEMPTS", "3.5"),
     ("QUEUE_MAX_LENGTH", "0"),
+    ("API_KEYS_SECRET", f'{{"{SECRET}": "alice"}}'),
+    ("BEHIND_GATEWAY", SECRET),
     ("LOG_LEVEL", SECRET),
 ]
 
