@@ -12,7 +12,7 @@ from typing import Any
 from kombu import Connection
 
 from tandem.backplane import topology
-from tandem.backplane.broker import CONNECT_SECONDS, TRANSPORT_ERRORS
+from tandem.backplane.broker import CONNECT_SECONDS, TRANSPORT_ERRORS, tls_of
 from tandem.backplane.dead_letter_queue import REASON
 from tandem.backplane.errors import PoisonTask, StoreUnavailable
 from tandem.backplane.message import HEADER
@@ -57,7 +57,11 @@ class DeadLetterRecorder(threading.Thread):
         url = self._settings.broker_url
         options = {**amqp_transport(), "max_retries": 1}
         with Connection(
-            url, connect_timeout=CONNECT_SECONDS, heartbeat=0, transport_options=options
+            url,
+            ssl=tls_of(url),
+            connect_timeout=CONNECT_SECONDS,
+            heartbeat=0,
+            transport_options=options,
         ) as connection:
             queue = topology.queue(topology.DEAD_RECORD, self._settings.queue_max_length)
             with connection.Consumer(

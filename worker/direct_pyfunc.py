@@ -8,6 +8,7 @@ the two to it). Everything else goes MLflow's way: text, times, tensors, paramet
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 NUMBERS = frozenset({"double", "float", "integer", "long"})
@@ -20,7 +21,7 @@ class DirectPyfunc:
 
     def __init__(self, predict: Callable[..., Any]) -> None:
         takes_params = "params" in inspect.signature(predict).parameters
-        self._call = (lambda data: predict(data, params=None)) if takes_params else predict
+        self._call: Callable[[Any], Any] = partial(predict, params=None) if takes_params else predict
 
     def predict(self, data: Any) -> Any:
         """Predict for the rows of a frame of numbers."""

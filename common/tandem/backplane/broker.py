@@ -32,6 +32,15 @@ STUMBLES = (AttributeError, LookupError, TypeError, ValueError, struct.error)
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
+def tls_of(url: str) -> dict[str, Any]:
+    """What kombu is to be given as `ssl` for an `amqps://` address: verify the host name, too.
+
+    py-amqp by itself verifies only that somebody it trusts has signed the certificate, for whichever host.
+    None stands for the address's own host.
+    """
+    return {"server_hostname": None} if url.startswith("amqps://") else {}
+
+
 class BrokerConnection:
     """A connection for publishing; used by one thread, closed by its owner."""
 
@@ -47,6 +56,7 @@ class BrokerConnection:
         # Any, here and below: kombu's own types know neither the transports' methods nor all of its own.
         self._connection: Any = Connection(
             url,
+            ssl=tls_of(url),
             connect_timeout=CONNECT_SECONDS,
             heartbeat=0,
             transport_options=self._redis_options() if self._is_redis else self._amqp_options(),

@@ -14,7 +14,13 @@ from typing import Any
 from kombu import Connection
 
 from tandem.backplane import topology
-from tandem.backplane.broker import CONFIRM_SECONDS, CONNECT_SECONDS, TRANSPORT_ERRORS, BrokerConnection
+from tandem.backplane.broker import (
+    CONFIRM_SECONDS,
+    CONNECT_SECONDS,
+    TRANSPORT_ERRORS,
+    BrokerConnection,
+    tls_of,
+)
 from tandem.backplane.compressed_messages import leave_compressed
 from tandem.backplane.errors import BrokerUnavailable, TandemError
 from tandem.backplane.message import HEADER, Message, delivery_header
@@ -94,6 +100,7 @@ def _connection(settings: Settings) -> Iterator[Connection]:
     bounds = {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": CONFIRM_SECONDS}
     connection = Connection(
         settings.broker_url,
+        ssl=tls_of(settings.broker_url),
         connect_timeout=CONNECT_SECONDS,
         transport_options=bounds if settings.broker_is_redis else {},
     )
