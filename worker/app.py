@@ -15,6 +15,7 @@ from tandem.backplane.settings import Settings, settings
 from tandem.backplane.topology import PREDICTION_QUEUES
 from worker import redis_transport
 from worker.batch_pools import PREFETCH, batches
+from worker.bulk_consumer import BulkConsumer
 from worker.celery_config import GREEN_HEARTBEAT, GREEN_PREFETCH_MULTIPLIER, celery_config
 from worker.dead_letter_recorder import DeadLetterRecorder
 from worker.declared_queues import DeclaredQueues
@@ -35,11 +36,12 @@ def create_app(given: Settings) -> Celery:
     """The app, consuming the prediction queues in their order unless `-Q` says otherwise."""
     leave_compressed()
     redis_transport.install()
-    made = Celery("tandem", include=["worker.tasks"])
+    made = Celery("tandem", include=["worker.tasks", "worker.bulk"])
     made.conf.update(celery_config(given))
     made.amqp.queues.select(list(PREDICTION_QUEUES))
     made.steps["worker"].add(LoadedModels)
     made.steps["consumer"].add(DeclaredQueues)
+    made.steps["consumer"].add(BulkConsumer)
     return made
 
 

@@ -21,9 +21,11 @@ from celery.worker.strategy import default as one_by_one
 from tandem.backplane.errors import TandemError
 from tandem.backplane.message import HEADER
 from tandem.backplane.settings import settings
-from tandem.backplane.topology import PREDICTION_QUEUES
+from tandem.backplane.topology import BULK_QUEUES, PREDICTION_QUEUES
 from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS, SOLO, batches
+from worker.bulk import ReceivedChunk, step
+from worker.redis_transport import Channel
 from worker.tasks import Prediction, Received, Verdict, execute
 from worker.waiting_messages import take_waiting
 from worker.watchdog import Watchdog
@@ -48,7 +50,13 @@ class Held:
     @property
     def alone(self) -> bool:
         """Whether it must not share a batch."""
-        return bool((self.message.delivery_info or {}).get("redelivered"))
+        redelivered = (self.message.delivery_info or {}).get("redelivered")
+        return bool(redelivered) or isinstance(self.received, ReceivedChunk)
+
+    @property
+    def tag(self) -> tuple[int, Any]:
+        """Channel and delivery tag: chunks come on a channel of their own, which counts for itself."""
+        return id(self.message.channel), self.message.delivery_tag
 
     @property
     def model(self) -> tuple[Any, ...]:
@@ -132,13 +140,15 @@ class MicroBatcher:
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
-        self._lanes: dict[str, deque[Held]] = {name: deque() for name in PREDICTION_QUEUES}
+        self._lanes: dict[str, deque[Held]] = {name: deque() for name in (*PREDICTION_QUEUES, *BULK_QUEUES)}
         self._costs: dict[tuple[Any, ...], BatchCost] = {}
         self._scheduled = False
         self._running = 0
-        self._outstanding: set[Any] = set()
+        self._outstanding: set[tuple[int, Any]] = set()
         self._watchdog = Watchdog(settings())
         self.connection = consumer.connection
+        if type(consumer.pool).__module__ == SOLO:
+            Channel.is_busy = staticmethod(lambda: self._scheduled)
 
     @classmethod
     def of(cls, consumer: Any) -> "MicroBatcher":
@@ -151,7 +161,7 @@ class MicroBatcher:
     def add(self, held: Held) -> None:
         """Take a message in hand."""
         self._lanes.setdefault(held.received.queue, deque()).append(held)
-        self._outstanding.add(held.message.delivery_tag)
+        self._outstanding.add(held.tag)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -201,7 +211,12 @@ class MicroBatcher:
         """In the pool's thread: run, then settle in the consumer's."""
         started = time.perf_counter()
         with self._watchdog.watching([held.received.work.delivery for held in batch]):
-            verdicts = execute([held.received for held in batch])
+            first = batch[0].received
+            if isinstance(first, ReceivedChunk):
+                verdict = step(first)
+                verdicts = [] if verdict is None else [verdict]
+            else:
+                verdicts = execute([held.received for held in batch])
         seconds = time.perf_counter() - started
         if type(self._consumer.pool).__module__ == SOLO:
             self._settle(batch, verdicts, seconds)
@@ -210,12 +225,17 @@ class MicroBatcher:
 
     def _settle(self, batch: list[Held], verdicts: list[Verdict], seconds: float) -> None:
         self._running -= 1
-        self._cost_of(batch[0].model).learn(len(batch), seconds)
+        if not verdicts:  # a chunk with rows left: everything else goes first
+            self._lanes[batch[0].received.queue].appendleft(batch[0])
+            self._schedule()
+            return
+        if not isinstance(batch[0].received, ReceivedChunk):
+            self._cost_of(batch[0].model).learn(len(batch), seconds)
         done = [held for held, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.ACKNOWLEDGE]
         self._acknowledge(done)
         for held, verdict in zip(batch, verdicts, strict=True):
             if verdict is not Verdict.ACKNOWLEDGE:
-                self._outstanding.discard(held.message.delivery_tag)
+                self._outstanding.discard(held.tag)
                 held.request.reject(requeue=verdict is Verdict.REQUEUE)
             held.request.send_event("task-succeeded", result="-", runtime=seconds)
             task_ready(held.request, successful=verdict is Verdict.ACKNOWLEDGE)
@@ -224,11 +244,12 @@ class MicroBatcher:
     def _acknowledge(self, done: list[Held]) -> None:
         if not done:
             return
-        tags = {held.message.delivery_tag for held in done}
-        self._outstanding -= tags
+        self._outstanding -= {held.tag for held in done}
         last = max(done, key=lambda held: held.message.delivery_tag)
-        tag = last.message.delivery_tag
-        together = isinstance(tag, int) and all(other > tag for other in self._outstanding)
+        channel, tag = last.tag
+        together = isinstance(tag, int) and all(
+            other > tag for its_channel, other in self._outstanding if its_channel == channel
+        )
         for held in done:
             held.request.acknowledged = True
             if not together:

@@ -7,6 +7,7 @@ Names are those of Celery 5.7. `task_acks_on_failure=False` makes an exception t
 import socket
 from typing import Any
 
+from tandem.backplane.broker import tls_of
 from tandem.backplane.settings import Settings
 from tandem.backplane.topology import NORMAL, queues
 
@@ -21,12 +22,15 @@ finds a dead connection too."""
 GREEN_PREFETCH_MULTIPLIER = 4
 """A green loop that has all it may hold asks Redis again only after 2 s, so it must never have all."""
 RESTORE_INTERVAL_SECONDS = 5
+READ_SECONDS = 3
+"""How long a read from RabbitMQ may block; a loop that waits for messages polls, and is not touched by it."""
 
 
 def celery_config(settings: Settings) -> dict[str, Any]:
     """The configuration of the worker's app."""
     return {
         "broker_url": settings.broker_url,
+        "broker_use_ssl": tls_of(settings.broker_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # for ever; 0 would make the worker exit at once
         # A solo worker sends no heartbeat while it predicts, so heartbeats must outlast a task.
@@ -46,6 +50,10 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "result_accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
+        # Celery's exclusive one is refused to a worker that comes back before the broker has noticed that it
+        # was gone, which ends the worker.
+        "control_queue_exclusive": False,
+        "control_queue_durable": True,
         "task_queues": queues(settings.queue_max_length),
         "task_default_queue": NORMAL,
         "task_default_exchange": "",
@@ -69,12 +77,17 @@ def celery_config(settings: Settings) -> dict[str, Any]:
 
 
 def amqp_transport() -> dict[str, Any]:
-    """A connection that died without a word is noticed within half a minute, heartbeats or not."""
+    """A connection that died without a word is noticed within half a minute, heartbeats or not.
+
+    What closes one waits for the broker's answer, and so at most READ_SECONDS: Celery closes those it had
+    before it consumes again, and would wait for ever for one that something on the way has swallowed.
+    """
     named = {"TCP_USER_TIMEOUT": 30_000, "TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
     return {
+        "read_timeout": READ_SECONDS,
         "socket_settings": {
             getattr(socket, name): value for name, value in named.items() if hasattr(socket, name)
-        }
+        },
     }
 
 

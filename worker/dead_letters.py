@@ -2,7 +2,7 @@
 
 list                          a line each, oldest first
 show TASK_ID                  headers and body of one
-replay TASK_ID … | --all      run again, [--model-version V] against a chosen version
+replay TASK_ID … | --all      run again, [--model-version V] against a chosen version; no chunk of a batch
 purge  TASK_ID … | --all      throw away
 """
 
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from tandem.backplane import dead_letter_queue
+from tandem.backplane.bulk_parts import TASK
 from tandem.backplane.dead_letter_queue import DeadLetter
 from tandem.backplane.errors import TandemError
 from tandem.backplane.settings import Settings, settings
@@ -84,12 +85,21 @@ def _replay(given: Settings, arguments: argparse.Namespace) -> int:
     client = synchronous_client(given.redis_url)
     try:
         replayed = dead_letter_queue.replay(
-            given, _chosen(arguments), TaskAttempts(client, given).reopen, arguments.model_version
+            given,
+            _chosen_of_single_tasks(arguments),
+            TaskAttempts(client, given).reopen,
+            arguments.model_version,
         )
     finally:
         client.close()
     print(f"replayed {len(replayed)}: {' '.join(replayed)}".rstrip(": "))
     return 0 if replayed else 1
+
+
+def _chosen_of_single_tasks(arguments: argparse.Namespace) -> Callable[[DeadLetter], bool]:
+    """Without chunks: the others of a job that has failed were skipped, so one alone would be of no use."""
+    chosen = _chosen(arguments)
+    return lambda letter: letter.task != TASK and chosen(letter)
 
 
 def _purge(given: Settings, arguments: argparse.Namespace) -> int:

@@ -20,7 +20,9 @@ class DirectPyfunc:
     """What is used of a pyfunc, calling its implementation."""
 
     def __init__(self, predict: Callable[..., Any]) -> None:
-        takes_params = "params" in inspect.signature(predict).parameters
+        asked = inspect.signature(predict).parameters.get("params")
+        # Not `**params`, which scikit-learn's pipelines pass on to every step.
+        takes_params = asked is not None and asked.kind is not inspect.Parameter.VAR_KEYWORD
         self._call: Callable[[Any], Any] = partial(predict, params=None) if takes_params else predict
 
     def predict(self, data: Any) -> Any:

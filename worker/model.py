@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from tandem.backplane.errors import InvalidRequest, ModelError
 from tandem.schemas.model_card import ModelCard
+from tandem.schemas.rows import Rows
 from tandem.schemas.signature import Signature
 from worker.model_answer import match_prediction, rows_of
 from worker.model_input import ModelInput
@@ -55,6 +56,16 @@ class LoadedModel:
             for index, answer in zip(indices, output, strict=True):
                 answers[index] = answer
         return [self._prediction(answer) for answer in answers]
+
+    def predict_columns(self, rows: Rows) -> list[dict[str, Any]]:
+        """The same for rows by column that fit the signature."""
+        try:
+            data = self._input.frame_of(rows)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            data = None  # the rows one by one will say what does not fit
+        if data is None:
+            return self.predict_rows(rows.dicts())
+        return [self._prediction(answer) for answer in rows_of(self._pyfunc.predict(data), rows.count)]
 
     def _parts(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[int], Any]]:
         try:

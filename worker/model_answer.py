@@ -19,6 +19,8 @@ from tandem.backplane.errors import ModelError
 
 OUTCOMES = ("home_win", "draw", "away_win")
 """Names of the match model's classes 0, 1 and 2."""
+_CLASSES = ("0", "1", "2")
+_NUMBERS = {float, int}
 _SUM_TOLERANCE = 1e-3
 
 
@@ -32,6 +34,8 @@ def rows_of(output: Any, count: int) -> list[Any]:
     elif hasattr(output, "toarray"):  # a sparse matrix
         answers = list(output.toarray())
     elif isinstance(output, np.ndarray):
+        if output.ndim and len(output) == count and output.dtype == np.float64 and np.isfinite(output).all():
+            return list(output.tolist())  # JSON already, and ten times as fast as number by number
         answers = list(output) if output.ndim else [output[()]]
     elif isinstance(output, Mapping):
         answers = _rows_of_columns(output, count)
@@ -89,17 +93,18 @@ def match_prediction(answer: Any) -> dict[str, Any]:
     """
     if isinstance(answer, Mapping):
         given = answer.get("probabilities", answer)
-        answer = [given.get(str(index)) for index in range(3)] if isinstance(given, Mapping) else given
+        answer = [given.get(name) for name in _CLASSES] if isinstance(given, Mapping) else given
     if (
         not isinstance(answer, list)
         or len(answer) != len(OUTCOMES)
-        or not all(isinstance(value, float | int) and 0 <= value <= 1 for value in answer)
+        or not set(map(type, answer)) <= _NUMBERS
+        or not 0 <= min(answer) <= max(answer) <= 1
         or abs(sum(answer) - 1) > _SUM_TOLERANCE
     ):
         raise ModelError("The match model must answer with the probabilities of classes 0, 1 and 2.")
-    likeliest = max(range(3), key=answer.__getitem__)
+    likeliest = answer.index(max(answer))
     return {
         "predicted_class": likeliest,
         "outcome": OUTCOMES[likeliest],
-        "probabilities": {str(index): float(value) for index, value in enumerate(answer)},
+        "probabilities": dict(zip(_CLASSES, map(float, answer), strict=True)),
     }

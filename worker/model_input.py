@@ -7,12 +7,15 @@ which is the only form of "missing" that MLflow takes for them.
 
 import binascii
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from tandem.schemas.rows import Rows
 
 Row = Mapping[str, Any]
 Column = Callable[[list[Any]], Any]
@@ -45,6 +48,24 @@ class ModelInput:
             (indices, self._input([rows[index] for index in indices], left_out))
             for left_out, indices in groups.items()
         ]
+
+    def frame_of(self, rows: Rows) -> Any | None:
+        """Rows by column as one input, the same as `parts` makes of them; None where only `parts` can.
+
+        That is for tensors, and where a row misses a whole number. Raises as `parts` does.
+        """
+        if self._tensors or any(
+            not isinstance(rows.columns.get(name), array) for name in self._never_missing
+        ):
+            return None
+        return pd.DataFrame(
+            {
+                name: np.array(values, dtype=_BUFFERS[column])  # a copy: a model may write into its input
+                if isinstance(values := rows.columns.get(name, [None] * rows.count), array)
+                else column(list(values))
+                for name, column in self._columns.items()
+            }
+        )
 
     def _left_out(self, row: Row) -> tuple[str, ...]:
         return tuple(name for name in self._never_missing if row.get(name) is None)
@@ -149,3 +170,11 @@ _COLUMNS: dict[str, Column] = {
     "binary": _binaries,
     "datetime": _datetimes,
 }
+
+_BUFFERS: dict[Column, Any] = {
+    _integers: np.int32,
+    _longs: np.int64,
+    _floats: np.float32,
+    _doubles: np.float64,
+}
+"""The columns that travel as buffers."""

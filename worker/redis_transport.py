@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
@@ -19,6 +19,14 @@ from tandem.backplane.topology import NORMAL
 
 class Channel(kombu_redis.Channel):
     """Sees each item of a list as a message that kombu can read."""
+
+    is_busy: ClassVar["staticmethod[[], bool]"] = staticmethod(lambda: False)
+    """Whether the event loop is about to stand still. What BRPOP takes out of Redis meanwhile is nowhere but
+    in a socket, and lost with a worker that is killed before it reads it."""
+
+    def _brpop_start(self, *args: Any, **kwargs: Any) -> None:
+        if not self.is_busy():
+            super()._brpop_start(*args, **kwargs)  # type: ignore[misc]  # missing in its stubs
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002  kombu calls it so
         client = super()._create_client(asynchronous)  # type: ignore[misc]  # missing in its stubs

@@ -110,34 +110,35 @@ def execute(messages: Sequence[Received]) -> list[Verdict]:
         # A caller who waits will have gone by then, and was never given the id.
         lasting = [message for message in messages if may_wait(message.work)]
         refused = retry_later(settings(), lasting)
-        return [_put_off(message, refused) for message in messages]
+        return [put_off(message, refused) for message in messages]
     except Exception:
         if len(messages) > 1:
             return [verdict for message in messages for verdict in execute([message])]
         log.exception("A defect: task %s is dead-lettered", messages[0].task_id)
-        return [_defect(messages[0])]
+        return [defect(messages[0])]
     again = [m for m, outcome in zip(messages, outcomes, strict=True) if outcome is Outcome.RETRY]
     refused = retry_later(settings(), again)
     return [
-        _bury(message, "poison") if outcome is Outcome.POISON else _put_off(message, refused)
+        bury(message, "poison") if outcome is Outcome.POISON else put_off(message, refused)
         for message, outcome in zip(messages, outcomes, strict=True)
     ]
 
 
-def _put_off(message: Received, refused: Container[str]) -> Verdict:
+def put_off(message: Received, refused: Container[str]) -> Verdict:
     """Ended or sent again, a message is done with; one that could not be sent again goes back."""
     return Verdict.REQUEUE if message.task_id in refused else Verdict.ACKNOWLEDGE
 
 
-def _defect(message: Received) -> Verdict:
+def defect(message: Received) -> Verdict:
+    """End the task as a failure of ours, and keep its message."""
     try:
         TaskAttempts(process().client, settings()).fail(message.work.delivery, TandemError())
     except StoreUnavailable:
         return Verdict.REQUEUE
-    return _bury(message, "defect")
+    return bury(message, "defect")
 
 
-def _bury(message: Received, reason: str) -> Verdict:
+def bury(message: Received, reason: str) -> Verdict:
     """Put the message among the dead where the broker does not do so itself."""
     if not settings().broker_is_redis:
         return Verdict.DEAD_LETTER

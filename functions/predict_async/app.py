@@ -1,16 +1,19 @@
-"""Accept one prediction and answer at once; task_status tells what becomes of it."""
+"""Accept one prediction, or many as one job, and answer at once; task_status tells what becomes of it."""
+
+from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
 from tandem.backplane.body import read_json
+from tandem.backplane.bulk import accept_job, read_job
 from tandem.backplane.edge import edge
 from tandem.backplane.errors import InvalidRequest
 from tandem.backplane.health import add_health_routes
 from tandem.backplane.http import create_app, route
 from tandem.backplane.lambda_handler import mangum_handler
 from tandem.backplane.openapi import json_body
-from tandem.backplane.parameters import SELECTION, selection_of
+from tandem.backplane.parameters import SELECTION, Selection, selection_of
 from tandem.backplane.prediction_request import (
     PredictionRequest,
     read_request,
@@ -18,45 +21,78 @@ from tandem.backplane.prediction_request import (
     stored_features,
 )
 from tandem.backplane.submission import accept, accepted_response, once
-from tandem.backplane.topology import QUEUE_OF_PRIORITY
-from tandem.schemas.prediction import Accepted, AsyncRequest
+from tandem.backplane.topology import BULK_QUEUE_OF_PRIORITY, QUEUE_OF_PRIORITY
+from tandem.schemas.batch import BatchRequest
+from tandem.schemas.prediction import Accepted, AsyncRequest, LaterRequest
 
 app = create_app("Tandem: predict later", "Accept predictions and answer at once.")
 handler = mangum_handler(app)
 
 
-@route(
-    app,
-    "POST",
-    "/predict/async/",
-    status_code=202,
-    response_model=Accepted,
-    openapi_extra=json_body(AsyncRequest) | SELECTION,
-    tags=["predict"],
-)
+ACCEPTS: dict[str, Any] = {"status_code": 202, "response_model": Accepted, "tags": ["predict"]}
+ALIAS_SELECTION = {"parameters": [one for one in SELECTION["parameters"] if one["name"] == "alias"]}
+
+
+@route(app, "POST", "/predict/async/", openapi_extra=json_body(AsyncRequest) | SELECTION, **ACCEPTS)
 async def predict_later(request: Request) -> Response:
     """Accept one prediction, from features in the body or from those stored for a match."""
     wired = edge()
     body, value = await read_json(request, wired.settings.max_body_bytes)
     card = await served_model(wired, selection_of(request))
     asked = read_request(AsyncRequest, value, card)
-    if asked.callback_url is not None:
-        # Better refused than accepted and never called.
-        raise InvalidRequest([{"loc": ["callback_url"], "msg": "is not offered by this deployment"}])
+    _refuse_callback(asked)
     features = asked.features
     if features is None:
         assert asked.match_id is not None  # noqa: S101  AsyncRequest has one of the two
         features = await stored_features(wired, asked.match_id, card)
     wanted = PredictionRequest(card, features, asked.match_id)
     expires_in = asked.expires_in or wired.settings.default_expires_seconds
+    owner = wired.caller(request.scope)
 
     async def submit(task_id: str) -> Response:
-        await accept(
-            wired, wanted.accepted(wired, task_id, queue=QUEUE_OF_PRIORITY[asked.priority]), expires_in
-        )
+        message = wanted.accepted(wired, task_id, queue=QUEUE_OF_PRIORITY[asked.priority])
+        await accept(wired, message, expires_in, owner)
         return accepted_response(task_id)
 
     return await once(wired, request, body, submit)
+
+
+@route(app, "POST", "/predict/batch/", openapi_extra=json_body(BatchRequest) | SELECTION, **ACCEPTS)
+async def predict_rows(request: Request) -> Response:
+    """Accept many rows as one job. Its result has a prediction for each row, or null and the row's errors."""
+    return await _accept_rows(request, selection_of(request))
+
+
+@route(
+    app, "POST", "/models/{name}/batch", openapi_extra=json_body(BatchRequest) | ALIAS_SELECTION, **ACCEPTS
+)
+async def predict_rows_of_model(request: Request, name: str) -> Response:
+    """Accept many rows for this model as one job, like `POST /predict/batch/`."""
+    return await _accept_rows(request, selection_of(request)._replace(model_name=name))
+
+
+async def _accept_rows(request: Request, selection: Selection) -> Response:
+    wired = edge()
+    body, value = await read_json(request, wired.settings.max_body_bytes)
+    card = await served_model(wired, selection)
+    asked = read_request(BatchRequest, value, card)
+    _refuse_callback(asked)
+    job = await read_job(wired, asked, card)
+    queue = BULK_QUEUE_OF_PRIORITY[asked.priority]
+    expires_in = asked.expires_in or wired.settings.default_expires_seconds
+    owner = wired.caller(request.scope)
+
+    async def submit(task_id: str) -> Response:
+        await accept_job(wired, job, task_id, queue=queue, expires_in_seconds=expires_in, owner=owner)
+        return accepted_response(task_id)
+
+    return await once(wired, request, body, submit)
+
+
+def _refuse_callback(asked: LaterRequest) -> None:
+    """Better refused than accepted and never called."""
+    if asked.callback_url is not None:
+        raise InvalidRequest([{"loc": ["callback_url"], "msg": "is not offered by this deployment"}])
 
 
 add_health_routes(app)

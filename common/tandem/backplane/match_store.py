@@ -1,7 +1,7 @@
 """Upcoming matches and their features: JSON in Redis, written by the models, read by the functions."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,6 +14,9 @@ from tandem.schemas.match import Match
 INDEX = "tandem:matches"
 TTL_SECONDS = 400 * 24 * 3600
 """A season and a bit: features that nobody has refreshed by then are refused for their age long before."""
+
+READ_AT_ONCE = 500
+"""Matches of one command: Redis does nothing else meanwhile."""
 
 
 def match_key(match_id: int) -> str:
@@ -56,6 +59,19 @@ class MatchStore:
         with store_errors():
             text = await self._client.get(match_key(match_id))
         return None if text is None else Match.model_validate_json(text)
+
+    async def get_many(self, match_ids: Iterable[int]) -> dict[int, Match]:
+        """Those of the matches that are stored, by id."""
+        wanted = list(dict.fromkeys(match_ids))
+        found = {}
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            some = wanted[start : start + READ_AT_ONCE]
+            with store_errors():
+                texts = await self._client.mget([match_key(match_id) for match_id in some])
+            for match_id, text in zip(some, texts, strict=True):
+                if text is not None:
+                    found[match_id] = Match.model_validate_json(text)
+        return found
 
     async def upcoming(self, today: date, limit: int, after: int | None = None) -> list[Match]:
         """Matches on `today` or later, soonest first (then by id); with `after`, those that follow it.

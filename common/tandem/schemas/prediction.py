@@ -47,15 +47,20 @@ class PredictRequest(_Request):
     features: Features
 
 
-class AsyncRequest(_Request):
-    """Predict later, from these features or from those stored for `match_id`."""
+class LaterRequest(_Request):
+    """What every request says that is accepted now and done later."""
 
-    match_id: MatchId | None = None
-    features: Features | None = None
     callback_url: Annotated[str, Field(max_length=2_048), AfterValidator(_callback_url)] | None = None
     priority: Literal["high", "normal", "low"] = "normal"
     expires_in: int | None = Field(default=None, ge=1, le=604_800)
     """Seconds until the task is given up; the setting DEFAULT_EXPIRES_SECONDS where it is left out."""
+
+
+class AsyncRequest(LaterRequest):
+    """Predict later, from these features or from those stored for `match_id`."""
+
+    match_id: MatchId | None = None
+    features: Features | None = None
 
     @model_validator(mode="after")
     def _something_to_predict_from(self) -> "AsyncRequest":

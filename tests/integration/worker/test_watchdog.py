@@ -1,4 +1,4 @@
-"""A model that never answers, in a pool that cannot stop it: the worker ends and its task does, others do not."""
+"""A model that never answers, in a pool that cannot stop it: worker and task end, other tasks do not."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.backplane.bulk import CHUNK_ROWS, LEAST_ROWS, MESSAGE_BYTES, Job, messages_of
@@ -42,6 +42,7 @@ def asks_of(job: Job) -> list[ChunkAsk]:
     return [ChunkAsk.model_validate(kwargs) for _, kwargs, _ in bodies]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2_500), st.sets(st.integers(0, 2_499), max_size=40))
 def test_every_row_is_in_one_chunk(count: int, bad: set[int]) -> None:
     """In order, the bad ones as errors, the good ones as rows."""

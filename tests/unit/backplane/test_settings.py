@@ -36,6 +36,7 @@ WRONG = [
     ("QUEUE_MAX_LENGTH", "0"),
     ("API_KEYS_SECRET", f'{{"{SECRET}": "alice"}}'),
     ("BEHIND_GATEWAY", SECRET),
+    ("PAYLOAD_BUCKET", f"{SECRET}/"),
     ("LOG_LEVEL", SECRET),
 ]
 

@@ -81,6 +81,11 @@ def test_a_function_without_parameters_is_called_without_them() -> None:
     assert DirectPyfunc(lambda data: -data).predict(1) == -1
 
 
+def test_a_pipelines_keyword_arguments_are_no_parameters() -> None:
+    """scikit-learn's `predict_proba(X, **params)` hands them to every step, which refuses them."""
+    assert DirectPyfunc(lambda data, **params: (data, params)).predict(1) == (1, {})
+
+
 @pytest.mark.parametrize(
     ("model", "inputs"),
     [

@@ -1,0 +1,43 @@
+"""Many rows as one job: its request, and its result (docs/02-the-contract.md)."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, model_validator
+
+from tandem.schemas.prediction import LaterRequest, MatchId, Prediction
+from tandem.schemas.problem import FieldError
+
+MAX_ROWS = 50_000
+"""Rows of one job."""
+
+_LIST: Any = Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)
+
+
+class BatchRequest(LaterRequest):
+    """Predict many rows later: from these features, or from those stored for matches.
+
+    A row that does not fit the model is no fault of the request: it fails alone, in the result.
+    """
+
+    rows: Annotated[list[dict[str, Any]], _LIST] | None = None
+    match_ids: Annotated[list[MatchId], _LIST] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "BatchRequest":
+        if (self.rows is None) == (self.match_ids is None):
+            raise ValueError("must have either rows or match_ids")
+        return self
+
+
+class RowFaults(BaseModel):
+    """Why one row has no prediction; `row` counts from 0."""
+
+    row: int
+    errors: list[FieldError]
+
+
+class BatchResult(BaseModel):
+    """The predictions in the order of the rows, null for each row that `errors` names."""
+
+    predictions: list[Prediction | None]
+    errors: list[RowFaults]
