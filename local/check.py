@@ -13,6 +13,7 @@ CHECKS = {
     "format": ["ruff", "format", "--check"],
     "types": ["mypy"],
     "imports": ["lint-imports"],
+    "templates": ["python", "-m", "local.templates"],
 }
 
 

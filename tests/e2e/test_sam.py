@@ -27,11 +27,14 @@ class Sam:
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """What the function returns for an event."""
+        # In an account the addresses are secrets, which `sam local` does not look up.
+        variables = self._scratch / "variables.json"
+        variables.write_text(json.dumps({"Parameters": {"BROKER_URL": BROKER, "REDIS_URL": STORE}}))
         path = self._scratch / "event.json"
         path.write_text(json.dumps(event))
         command = ["sam", "local", "invoke", function, "--template", str(self._template)]
         command += ["--event", str(path), "--docker-network", self._network, "--skip-pull-image"]
-        command += ["--parameter-overrides", f"BrokerUrl={BROKER} RedisUrl={STORE}"]
+        command += ["--env-vars", str(variables)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

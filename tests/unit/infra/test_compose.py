@@ -11,7 +11,7 @@ from tests.unit.infra.cloudformation import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-NOT_SETTINGS = re.compile(r"RABBITMQ_.*|MLFLOW_DISABLE_TELEMETRY|GIT_PYTHON_REFRESH|\w+_URL")
+NOT_SETTINGS = re.compile(r"API_KEYS|AWS_.*|RABBITMQ_.*|MLFLOW_DISABLE_TELEMETRY|GIT_PYTHON_REFRESH|\w+_URL")
 
 
 def dockerfile(service: dict[str, Any]) -> str:
