@@ -2,7 +2,7 @@
 # Variables, as in `make run PORT=8001 RESULTS='data/*.csv'`, reach it through the environment.
 PYTHON ?= python3
 
-.PHONY: help setup run test check e2e
+.PHONY: help setup run test check e2e bench faults soak
 
 help:
 	@$(PYTHON) -m local --help
@@ -21,3 +21,12 @@ check:
 
 e2e:
 	@$(PYTHON) -m local e2e
+
+faults:
+	@$(PYTHON) -m local faults
+
+soak:
+	@$(PYTHON) -m local soak
+
+bench:
+	@$(PYTHON) -m local bench

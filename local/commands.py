@@ -29,6 +29,10 @@ COMMANDS = {
     "test": Command("local.suite", ALL, "every test but the end-to-end ones, with servers of its own"),
     "check": Command("local.check", ALL, "lint, format, types and the import rules"),
     "e2e": Command("local.e2e", ALL, "compose, sam local and the browser"),
+    "faults": Command("tests.faults", ALL, "every fault that one machine allows, and what it costs"),
+    "soak": Command("tests.faults.soak", ALL, "random faults under load for some minutes"),
+    "bench": Command("bench", ALL, "Tandem measured beside its peers; QUICK=1 takes minutes"),
+    "keys": Command("local.keys", frozenset(), "`keys new NAME`: an API key for a caller"),
     "setup": Command("", ALL, "only make the environment, for all of the above"),
 }
 
@@ -36,6 +40,9 @@ COMMANDS = {
 VARIABLES = {
     "run": "RESULTS FIXTURES AS_OF PORT BROKER_URL REDIS_URL MLFLOW_TRACKING_URI WORKER_POOL WEB_CONCURRENCY",
     "test": "ARGS (further arguments for pytest)",
+    "bench": "QUICK ONLY PEERS ROUNDS SECONDS MINUTES",
+    "faults": "TASKS BROKER (rabbitmq, rabbitmq4, redis or a URL) ROWS SEED WORKER_POOL",
+    "soak": "MINUTES BROKER SEED WORKER_POOL",
     "all": "TANDEM_VENV (use the environment in this directory as it is)",
 }
 

@@ -19,12 +19,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import functions
 from local import metrics
+from local.admission import Admission
 from local.gateway_routes import gateway_app
 from local.upstream import Upstream
+from tandem.backplane.errors import NotAllowed, NotAuthenticated, SecretUnavailable, TandemError
+from tandem.backplane.problems import error_response
+from tandem.backplane.request_boundary import RequestBoundary
 from tandem.backplane.settings import settings
 
 FIRST = "task_status"
 """Every function answers /health when it is alone; behind the gateway this one speaks for all."""
+HEALTH = "/health"
 CLIENT_GONE = 499
 METHOD_NOT_ALLOWED = 405
 
@@ -50,7 +55,9 @@ def deployed(environ: Mapping[str, str]) -> list[Function]:
     names = [module.name for module in pkgutil.iter_modules(functions.__path__) if module.ispkg]
     found = []
     for name in sorted(names, key=lambda name: (name != FIRST, name)):
-        app = importlib.import_module(f"functions.{name}.app").app
+        app = getattr(importlib.import_module(f"functions.{name}.app"), "app", None)
+        if app is None:
+            continue  # the authorizer, whose part `local/admission.py` plays here
         url = environ.get(f"{name.upper()}_URL")
         found.append(Function(name, app, app if url is None else _upstream(name, url)))
     return found
@@ -74,6 +81,11 @@ class Gateway:
         own = gateway_app([function.app for function in loaded])
         return [*loaded, Function("gateway", own, own)]
 
+    @cached_property
+    def admission(self) -> Admission:
+        """Who may pass."""
+        return Admission(settings().api_keys_secret)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan":
@@ -83,8 +95,22 @@ class Gateway:
         else:
             await send({"type": "websocket.close", "code": 1000})
 
+    @cached_property
+    def _fixed(self) -> dict[tuple[str, str], Found]:
+        """The routes without parameters, by method and path: the others are tried one after another."""
+        found: dict[tuple[str, str], Found] = {}
+        for function in self.functions:
+            for route in function.app.routes:
+                path: str = getattr(route, "path", "{")
+                if "{" not in path:
+                    for method in getattr(route, "methods", None) or ():
+                        found.setdefault((method, path), Found(function, path, frozenset()))
+        return found
+
     def find(self, scope: Scope) -> Found:
         """A route that fits; else one that fits but for the method (405); else the gateway's own (404)."""
+        if (fixed := self._fixed.get((scope["method"], scope["path"]))) is not None:
+            return fixed
         partial: list[tuple[Function, Any]] = []
         for function in self.functions:
             for route in function.app.routes:
@@ -115,8 +141,14 @@ class Gateway:
                     message = {**message, "headers": [*kept, allow]}
             await send(message)
 
+        # Whoever watches from outside holds no key; neither does whoever reads the documents.
+        is_open = found.function is self.functions[-1] or found.route.startswith(HEALTH)
         try:
-            await found.function.answer(dict(scope), receive, send_on)
+            admitted = await self.admission.admit(scope, is_open=is_open)
+        except (NotAuthenticated, NotAllowed, SecretUnavailable) as error:
+            await RequestBoundary(_refusal(error))(dict(scope), receive, send_on)
+        else:
+            await found.function.answer(admitted, receive, send_on)
         finally:
             seconds = time.perf_counter() - started
             metrics.observe(found.function.name, scope["method"], found.route, status, seconds)
@@ -131,6 +163,17 @@ class Gateway:
                 else:
                     await stack.enter_async_context(function.app.router.lifespan_context(function.app))
             yield
+
+
+def _refusal(error: TandemError) -> ASGIApp:
+    """An application whose only answer is `error`."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        # A 401 must name a scheme (RFC 9110, section 15.5.2).
+        challenge = {"WWW-Authenticate": "ApiKey"} if isinstance(error, NotAuthenticated) else {}
+        await error_response(scope, error, challenge)(scope, receive, send)
+
+    return answer
 
 
 app = Gateway(lambda: deployed(os.environ))

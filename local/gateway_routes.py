@@ -13,6 +13,7 @@ from local import metrics
 from tandem.backplane.http import create_app, route
 
 TITLE = "Tandem"
+API_KEY = {"type": "apiKey", "in": "header", "name": "X-Api-Key"}
 
 
 def api_document(apps: Sequence[FastAPI]) -> dict[str, Any]:
@@ -27,7 +28,9 @@ def api_document(apps: Sequence[FastAPI]) -> dict[str, Any]:
         for kind, parts in document.get("components", {}).items():
             known = components.setdefault(kind, {})
             known.update({name: part for name, part in parts.items() if name not in known})
-    return {**merged, "components": components}
+    components["securitySchemes"] = {"ApiKey": API_KEY}
+    # Either: whether keys are asked for is the deployment's to say.
+    return {**merged, "components": components, "security": [{}, {"ApiKey": []}]}
 
 
 def gateway_app(apps: Sequence[FastAPI]) -> FastAPI:

@@ -9,29 +9,31 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from tandem.backplane.metrics import (
+    ASYNC,
+    REQUESTS,
+    SECONDS,
+    SYNC,
+    TIMEOUTS,
+    is_timeout,
+    source_of,
+    status_class,
+)
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-SYNC, ASYNC = "sync", "async"
-SOURCES = {
-    ("POST", "/predict"): SYNC,
-    ("GET", "/predict/{match_id}"): SYNC,
-    ("POST", "/predict/async"): ASYNC,
-}
-DEADLINE_PASSED = 504
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 35)
 
 _registry = CollectorRegistry()
 _requests = Counter(
-    "prediction_requests_total",
+    REQUESTS,
     "Requests for one prediction, by whether the caller waits for it",
     ["source"],
     registry=_registry,
 )
-_timeouts = Counter(
-    "prediction_timeouts_total", "Requests for one prediction answered with 504", registry=_registry
-)
+_timeouts = Counter(TIMEOUTS, "Requests for one prediction answered with 504", registry=_registry)
 _seconds = Histogram(
-    "http_request_duration_seconds",
+    SECONDS,
     "From the request to the end of its answer",
     ["function", "status"],
     buckets=BUCKETS,
@@ -43,12 +45,12 @@ for _source in (SYNC, ASYNC):
 
 def observe(function: str, method: str, route: str, status: int, seconds: float) -> None:
     """Count one request answered by the `route` (`/predict/{match_id}`, not its path) of `function`."""
-    _seconds.labels(function, f"{status // 100}xx").observe(seconds)
-    source = SOURCES.get((method, route.rstrip("/")))
+    _seconds.labels(function, status_class(status)).observe(seconds)
+    source = source_of(method, route)
     if source is not None:
         _requests.labels(source).inc()
-        if status == DEADLINE_PASSED:
-            _timeouts.inc()
+    if is_timeout(source, status):
+        _timeouts.inc()
 
 
 def exposition() -> bytes:

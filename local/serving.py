@@ -24,9 +24,9 @@ def gateway(options: RunOptions, environ: dict[str, str], logs: Path) -> Child:
     return Child("gateway", [*command, *quiet], log=logs / "gateway.log", variables=environ, stop_seconds=12)
 
 
-def worker(options: RunOptions, environ: dict[str, str], logs: Path) -> Child:
-    """One Celery worker on every queue of predictions."""
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-n", "tandem@%h"]
+def worker(options: RunOptions, environ: dict[str, str], logs: Path, name: str = "tandem") -> Child:
+    """One Celery worker on every queue of predictions; several on one machine need a name each."""
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-n", f"{name}@%h"]
     pool = ["--pool", options.pool, *(() if options.pool == "solo" else ("--concurrency", str(CONCURRENCY)))]
     queues = ["-Q", ",".join(PREDICTION_QUEUES), "--loglevel", environ.get("LOG_LEVEL", "INFO")]
     # Celery's soft shutdown: what runs may end, what does not goes back to its queue.

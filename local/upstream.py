@@ -7,6 +7,7 @@ import httpx
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from tandem.backplane.callers import CALLER_HEADER
 from tandem.backplane.disconnects import unless_gone
 from tandem.backplane.errors import Unavailable
 from tandem.backplane.problems import error_response
@@ -101,4 +102,6 @@ def _passed_on(headers: Headers, without: frozenset[bytes] = frozenset()) -> Hea
     named = {
         part.strip().lower() for name, value in pairs if name == b"connection" for part in value.split(b",")
     }
-    return [(name, value) for name, value in pairs if name not in HOP_BY_HOP | named | without]
+    # Whoever calls does not get to drop what the gateway says of them.
+    dropped = (HOP_BY_HOP | named | without) - {CALLER_HEADER}
+    return [(name, value) for name, value in pairs if name not in dropped]

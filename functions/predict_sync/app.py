@@ -1,6 +1,7 @@
 """Wait for one prediction, from features in the body or from those stored for a match."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from fastapi import Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from tandem.backplane.body import read_json
 from tandem.backplane.disconnects import unless_gone
 from tandem.backplane.edge import Edge, edge
-from tandem.backplane.errors import DeadlinePassed
+from tandem.backplane.errors import DeadlinePassed, StoreUnavailable
 from tandem.backplane.health import add_health_routes
 from tandem.backplane.http import create_app, direct_route, route
 from tandem.backplane.lambda_handler import mangum_handler
@@ -26,7 +27,6 @@ from tandem.backplane.prediction_request import (
     PredictionRequest,
     is_loaded,
     new_task_id,
-    now_ms,
     read_request,
     served_model,
     status_url_of,
@@ -99,7 +99,7 @@ async def _answer(wired: Edge, request: Request, wanted: PredictionRequest, task
     if waiting.respond_async:
         return await _answer_or_accept(wired, request, wanted, task_id, waiting)
     (await wired.catalog.read()).require_worker(wanted.card.model_name, wanted.card.alias)
-    submitted_ms, owner = now_ms(), wired.caller(request.scope)
+    submitted_ms, owner = wired.catalog.now_ms(), wired.caller(request.scope)
     message = wanted.waited_for(
         wired, task_id, queue=SYNC, submitted_ms=submitted_ms, seconds=waiting.seconds
     )
@@ -109,7 +109,11 @@ async def _answer(wired: Edge, request: Request, wanted: PredictionRequest, task
                 await wired.publisher.publish(message)
                 meta = await unless_gone(request.receive, reply)
         except TimeoutError:
-            meta = await wired.tasks.abandon(task_id, submitted_ms, owner)
+            meta = b""
+            with suppress(
+                StoreUnavailable
+            ):  # it was there when the wait began; the deadline is what has passed
+                meta = await wired.tasks.abandon(task_id, submitted_ms, owner)
         except ClientDisconnect:
             await wired.tasks.abandon(task_id, submitted_ms, owner)
             raise

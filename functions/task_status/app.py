@@ -34,9 +34,10 @@ _TASK_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 async def task_status(request: Request, task_id: str, wait: WaitSeconds = 0.0) -> Response:
     """Read state and result; with `wait`, as soon as the task has ended or the wait is over."""
     wired = edge()
-    record = await wired.tasks.read(_checked(task_id))
+    owner = wired.caller(request.scope)
+    record = await wired.tasks.read(_checked(task_id), owner)
     if wait and not record.state.terminal:
-        record = await _ended(wired, task_id, wait)
+        record = await _ended(wired, task_id, owner, wait)
     return _answer(request, record)
 
 
@@ -44,8 +45,9 @@ async def task_status(request: Request, task_id: str, wait: WaitSeconds = 0.0) -
 async def cancel_task(request: Request, task_id: str) -> Response:
     """Cancel a task; the answer is its state from now on, and another than REVOKED if it had ended before."""
     wired = edge()
-    await wired.tasks.cancel(_checked(task_id))
-    return _answer(request, await wired.tasks.read(task_id))
+    owner = wired.caller(request.scope)
+    await wired.tasks.cancel(_checked(task_id), owner)
+    return _answer(request, await wired.tasks.read(task_id, owner))
 
 
 def _checked(task_id: str) -> str:
@@ -55,11 +57,11 @@ def _checked(task_id: str) -> str:
     return task_id
 
 
-async def _ended(wired: Edge, task_id: str, seconds: float) -> TaskRecord:
+async def _ended(wired: Edge, task_id: str, owner: str, seconds: float) -> TaskRecord:
     """The record once the task has ended, or as it is after `seconds`."""
     async with wired.replies.expect(task_id, watch=True) as reply:
         # It may have ended between the caller's reading and ours.
-        record = await wired.tasks.read(task_id)
+        record = await wired.tasks.read(task_id, owner)
         if record.state.terminal:
             return record
         try:
@@ -67,7 +69,7 @@ async def _ended(wired: Edge, task_id: str, seconds: float) -> TaskRecord:
                 await reply
         except TimeoutError:
             pass
-    return await wired.tasks.read(task_id)
+    return await wired.tasks.read(task_id, owner)
 
 
 def _answer(request: Request, record: TaskRecord) -> Response:

@@ -21,7 +21,7 @@ HEAVY = {
 PROGRAM = "import json, sys; import functions.{name}.app; print(json.dumps(sorted(sys.modules)))"
 
 
-@pytest.mark.parametrize("name", ["predict_sync", "predict_async", "task_status", "operations"])
+@pytest.mark.parametrize("name", ["predict_sync", "predict_async", "task_status", "operations", "uploads"])
 def test_a_function_imports_nothing_heavy(name: str) -> None:
     """Asked of a fresh interpreter, whatever this test process has imported."""
     done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 import threading
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 CHUNK = 65_536
 CONTROL_SECONDS = 10
+RESEND_SECONDS = 0.4
+"""What a lost piece costs on top, on a connection with a round trip of twice 0.2 s."""
 _RESET = struct.pack("ii", 1, 0)
 
 Result = TypeVar("Result")
@@ -56,7 +59,7 @@ class TcpProxy:
         """Connections taken in so far."""
         self._target_port = target_port
         self._swallowing = self._resetting = False
-        self._delay_seconds = 0.0
+        self._delay_seconds = self._lost_share = 0.0
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
@@ -73,9 +76,12 @@ class TcpProxy:
         """Connections that both ends have open."""
         return len(self._links)
 
-    def pass_on(self, delay_seconds: float = 0.0) -> None:
-        """Pass everything on, each piece after `delay_seconds`; the state at the start."""
-        self._run(self._set(delay_seconds=delay_seconds))
+    def pass_on(self, delay_seconds: float = 0.0, lost_share: float = 0.0) -> None:
+        """Pass everything on, each piece after `delay_seconds`; the state at the start.
+
+        A share of the pieces comes later still, as what TCP sends again after a loss.
+        """
+        self._run(self._set(delay_seconds=delay_seconds, lost_share=lost_share))
 
     def swallow(self) -> None:
         """A black hole: of what comes from now on, on old and new connections, nothing arrives."""
@@ -115,9 +121,15 @@ class TcpProxy:
         return asyncio.run_coroutine_threadsafe(step, self._loop).result(CONTROL_SECONDS)
 
     async def _set(
-        self, *, swallowing: bool = False, resetting: bool = False, delay_seconds: float = 0.0
+        self,
+        *,
+        swallowing: bool = False,
+        resetting: bool = False,
+        delay_seconds: float = 0.0,
+        lost_share: float = 0.0,
     ) -> None:
-        self._swallowing, self._resetting, self._delay_seconds = swallowing, resetting, delay_seconds
+        self._swallowing, self._resetting = swallowing, resetting
+        self._delay_seconds, self._lost_share = delay_seconds, lost_share
         if self._server is None:
             await self._listen()
 
@@ -184,7 +196,8 @@ class TcpProxy:
                 if link.swallows:
                     data = link.cut(data, to_client=to_client)
                 if self._delay_seconds:
-                    await asyncio.sleep(self._delay_seconds)
+                    lost = random.random() < self._lost_share  # noqa: S311
+                    await asyncio.sleep(self._delay_seconds + (RESEND_SECONDS if lost else 0.0))
                 sink.write(data)
                 await sink.drain()
 

@@ -41,6 +41,7 @@ class Record:
     """Why it was revoked."""
     document: bytes = b""
     """The answer of the attempt that counted."""
+    owner: str = ""
 
 
 class ExpectedLife:
@@ -49,6 +50,7 @@ class ExpectedLife:
     def __init__(self) -> None:
         self.record: Record | None = None
         self.gone_until = -1
+        self.gone_owner = ""
 
     def at(self, now: int) -> Record | None:
         """Let what is over its time fall away, and settle what has expired."""
@@ -66,14 +68,19 @@ class ExpectedLife:
         """Whether it is still known that the task has been."""
         return now < self.gone_until
 
-    def accept(self, now: int, expires_ms: int) -> bool:
+    def is_of(self, now: int, caller: str) -> bool:
+        """Whether it is this caller's; of nothing at all that cannot be told."""
+        owner = self.gone_owner if self.is_gone(now) else ""
+        return (self.record.owner if self.record is not None else owner) == caller
+
+    def accept(self, now: int, expires_ms: int, owner: str) -> bool:
         """Whether the id was free."""
         self.forget_what_is_over(now)
         if self.record is not None or self.is_gone(now):
             return False
         expires_at = now + expires_ms
-        self.record = Record("PENDING", expires_at, expires_at + RESULT_TTL_MS, kept=True)
-        self.gone_until = expires_at + RESULT_TTL_MS + GONE_TTL_MS
+        self.record = Record("PENDING", expires_at, expires_at + RESULT_TTL_MS, kept=True, owner=owner)
+        self._remember(expires_at + RESULT_TTL_MS + GONE_TTL_MS)
         return True
 
     def forget(self, now: int) -> None:
@@ -85,13 +92,14 @@ class ExpectedLife:
     def start(self, now: int, *, accepted: bool, deadline: int) -> tuple[Start, int]:
         """What becomes of a delivery, and the number of the attempt."""
         record = self.at(now)
-        if record is None and not self.is_gone(now):
+        too_late = bool(deadline) and deadline <= now
+        if record is None and not self.is_gone(now) and (accepted or not too_late):
             expires_at = now + DEFAULT_EXPIRES_MS
             record = Record("PENDING", expires_at, expires_at + RESULT_TTL_MS, kept=accepted)
         if record is None or record.state in TERMINAL:
             return Start.DONE, 0
         self.record = record
-        if deadline and deadline <= now and not record.kept:
+        if too_late and not record.kept:
             self._revoke(now, "deadline")
             return Start.DONE, 0
         number = record.attempts + 1
@@ -140,18 +148,20 @@ class ExpectedLife:
         self._revoke(now, "canceled")
         return True
 
-    def abandon(self, now: int) -> bool:
+    def abandon(self, now: int, caller: str) -> bool:
         """Whether a result document is to come back."""
         record = self.at(now)
         if record is None and self.is_gone(now):
             return False
+        if record is not None:
+            record = replace(record, owner=record.owner or caller)
         if record is None or record.state in {"PENDING", "RETRY"}:
-            self.record = record or Record("PENDING", now, now, kept=True)
+            self.record = record or Record("PENDING", now, now, kept=True, owner=caller)
             self._revoke(now, "deadline")
             return False
         ended = record.state in TERMINAL
         self.record = replace(record, kept=True, until=now + RESULT_TTL_MS if ended else record.until)
-        self.gone_until = now + RESULT_TTL_MS + GONE_TTL_MS
+        self._remember(now + RESULT_TTL_MS + GONE_TTL_MS)
         return ended
 
     def reopen(self, now: int) -> bool:
@@ -162,6 +172,7 @@ class ExpectedLife:
         if record is not None and record.state != "FAILURE" and not waits:
             return False
         attempts = self.record.attempts if self.record is not None else 0
+        owner = self.gone_owner if self.is_gone(now) else ""
         expires_at = now + DEFAULT_EXPIRES_MS
         self.record = Record(
             "PENDING",
@@ -171,8 +182,9 @@ class ExpectedLife:
             attempts=attempts,
             attempts_before=attempts,
             reopened=True,
+            owner=record.owner if record is not None else owner,
         )
-        self.gone_until = expires_at + RESULT_TTL_MS + GONE_TTL_MS
+        self._remember(expires_at + RESULT_TTL_MS + GONE_TTL_MS)
         return True
 
     def _end(self, now: int, state: str, document: bytes) -> None:
@@ -180,9 +192,13 @@ class ExpectedLife:
         until = now + (RESULT_TTL_MS if self.record.kept else REPLY_TTL_MS)
         self.record = replace(self.record, state=state, document=document, until=until)
         if self.record.kept:
-            self.gone_until = now + RESULT_TTL_MS + GONE_TTL_MS
+            self._remember(now + RESULT_TTL_MS + GONE_TTL_MS)
 
     def _revoke(self, now: int, reason: str) -> None:
         assert self.record is not None
         self.record = replace(self.record, state="REVOKED", reason=reason, until=now + RESULT_TTL_MS)
-        self.gone_until = now + RESULT_TTL_MS + GONE_TTL_MS
+        self._remember(now + RESULT_TTL_MS + GONE_TTL_MS)
+
+    def _remember(self, until: int) -> None:
+        assert self.record is not None
+        self.gone_until, self.gone_owner = until, self.record.owner

@@ -45,6 +45,7 @@ EXPIRES_SECONDS = [60, 7200]
 PASSING_SECONDS = [1, 2, 3, 40, 100, 1800, 7800, 2 * 86_400]
 DEADLINE_SECONDS = [60, 1000]
 MOST_TASKS = 2
+CALLERS = ["", "alice", "bob"]
 
 
 class Lives(RuleBasedStateMachine):
@@ -62,6 +63,7 @@ class Lives(RuleBasedStateMachine):
         self.now = 0
         self.lives: dict[str, ExpectedLife] = {}
         self.deliveries: dict[str, Delivery] = {}
+        self.callers: dict[str, str] = {}
         self.runs: dict[str, int] = {}
         self.ended: dict[str, bytes] = {}
         self.counted = 0
@@ -71,19 +73,19 @@ class Lives(RuleBasedStateMachine):
     # Where tasks come from: each has a message, which can be delivered any number of times, at any time
 
     @precondition(lambda self: len(self.deliveries) < MOST_TASKS)
-    @rule(target=tasks, expires=st.sampled_from(EXPIRES_SECONDS))
-    def accept(self, expires: int) -> str:
+    @rule(target=tasks, expires=st.sampled_from(EXPIRES_SECONDS), caller=st.sampled_from(CALLERS))
+    def accept(self, expires: int, caller: str) -> str:
         """A task is accepted, whether or not its message reaches the broker."""
-        task_id = self._appear(accepted=True)
-        assert self.runner.run(self.store.accept(task_id, expires))
-        assert self.lives[task_id].accept(self.now, expires * SECOND)
+        task_id = self._appear(accepted=True, caller=caller)
+        assert self.runner.run(self.store.accept(task_id, expires, owner=caller))
+        assert self.lives[task_id].accept(self.now, expires * SECOND, caller)
         return task_id
 
     @precondition(lambda self: len(self.deliveries) < MOST_TASKS)
-    @rule(target=tasks, deadline=st.sampled_from(DEADLINE_SECONDS))
-    def ask_and_wait(self, deadline: int) -> str:
+    @rule(target=tasks, deadline=st.sampled_from(DEADLINE_SECONDS), caller=st.sampled_from(CALLERS))
+    def ask_and_wait(self, deadline: int, caller: str) -> str:
         """A caller waits for the answer; nobody was given the id."""
-        return self._appear(accepted=False, deadline=self.now + deadline * SECOND)
+        return self._appear(accepted=False, deadline=self.now + deadline * SECOND, caller=caller)
 
     @precondition(lambda self: len(self.deliveries) < MOST_TASKS)
     @rule(target=tasks)
@@ -91,8 +93,9 @@ class Lives(RuleBasedStateMachine):
         """A Celery client of somebody's own sends a task that the store knows nothing of."""
         return self._appear(accepted=True)
 
-    def _appear(self, *, accepted: bool, deadline: int = 0) -> str:
+    def _appear(self, *, accepted: bool, deadline: int = 0, caller: str = "") -> str:
         task_id = str(uuid.uuid4())
+        self.callers[task_id] = caller
         self.lives[task_id] = ExpectedLife()
         reply_to = "" if accepted else "tandem:replies:test"
         self.deliveries[task_id] = Delivery(
@@ -103,8 +106,9 @@ class Lives(RuleBasedStateMachine):
     @rule(task_id=tasks, expires=st.sampled_from(EXPIRES_SECONDS))
     def accept_again(self, task_id: str, expires: int) -> None:
         """The same id once more, as after a doubtful answer."""
-        promised = self.lives[task_id].accept(self.now, expires * SECOND)
-        assert self.runner.run(self.store.accept(task_id, expires)) is promised
+        caller = self.callers[task_id]
+        promised = self.lives[task_id].accept(self.now, expires * SECOND, caller)
+        assert self.runner.run(self.store.accept(task_id, expires, owner=caller)) is promised
 
     @rule(task_id=tasks)
     def forget(self, task_id: str) -> None:
@@ -178,34 +182,49 @@ class Lives(RuleBasedStateMachine):
 
     # What callers do
 
-    @rule(task_id=tasks)
-    def cancel(self, task_id: str) -> None:
-        """Somebody does not want it any more."""
+    @rule(task_id=tasks, caller=st.sampled_from(CALLERS))
+    def cancel(self, task_id: str, caller: str) -> None:
+        """Somebody does not want it any more; only whose it is can say so."""
         life = self.lives[task_id]
+        life.at(self.now)
+        if self._is_hidden_from(caller, life):
+            with pytest.raises(TaskNotFound):
+                self.runner.run(self.store.cancel(task_id, caller))
+            return
         promised = life.cancel(self.now)
         if life.record is None:
-            with pytest.raises(ResultGone if life.is_gone(self.now) else TaskNotFound):
-                self.runner.run(self.store.cancel(task_id))
+            with pytest.raises(ResultGone):
+                self.runner.run(self.store.cancel(task_id, caller))
             return
-        assert self.runner.run(self.store.cancel(task_id)) is promised
+        assert self.runner.run(self.store.cancel(task_id, caller)) is promised
+
+    def _is_hidden_from(self, caller: str, life: ExpectedLife) -> bool:
+        """Whether it is another's, or never was, which that caller cannot tell."""
+        unknown = life.record is None and not life.is_gone(self.now)
+        return unknown or not life.is_of(self.now, caller)
 
     @rule(task_id=tasks)
     def abandon(self, task_id: str) -> None:
         """A waiting caller's deadline passes: from now on it has the id."""
-        ended = self.lives[task_id].abandon(self.now)
-        document = self.runner.run(self.store.abandon(task_id, 1))
+        caller = self.callers[task_id]
+        ended = self.lives[task_id].abandon(self.now, caller)
+        document = self.runner.run(self.store.abandon(task_id, 1, caller))
         assert document == (self.client.get(meta_key(task_id)) if ended else b"")
 
-    @rule(task_id=tasks)
-    def read(self, task_id: str) -> None:
-        """Somebody looks."""
+    @rule(task_id=tasks, caller=st.sampled_from(CALLERS))
+    def read(self, task_id: str, caller: str) -> None:
+        """Somebody looks; only whose it is gets to see anything."""
         life = self.lives[task_id]
         record = life.at(self.now)
-        if record is None:
-            with pytest.raises(ResultGone if life.is_gone(self.now) else TaskNotFound):
-                self.runner.run(self.store.read(task_id))
+        if self._is_hidden_from(caller, life):
+            with pytest.raises(TaskNotFound):
+                self.runner.run(self.store.read(task_id, caller))
             return
-        found = self.runner.run(self.store.read(task_id))
+        if record is None:
+            with pytest.raises(ResultGone):
+                self.runner.run(self.store.read(task_id, caller))
+            return
+        found = self.runner.run(self.store.read(task_id, caller))
         assert (found.state.value, found.attempts) == (record.state, record.attempts)
         assert found.result == (json.loads(record.document) if record.state == "SUCCESS" else None)
         assert (found.error or {}).get("reason", "") == record.reason

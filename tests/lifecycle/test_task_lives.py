@@ -288,3 +288,31 @@ def test_a_store_that_hangs_is_asked_once(
         redis_server.resume()
     assert int(client.info("stats")["total_connections_received"]) == connections
     assert runner.run(store.read("warm")).state is TaskState.PENDING
+
+
+def test_a_task_that_is_opened_again_is_still_its_callers(
+    client: redis.Redis, worker: TaskAttempts, store: TaskStore, runner: asyncio.Runner
+) -> None:
+    """Also where its record is gone by then: what outlives it knows whose it was."""
+    runner.run(store.accept("t", 60, owner="alice"))
+    worker.fail(Delivery("t"), ModelError("dead letter"))
+    client.delete(record_key("t"), meta_key("t"))
+    with pytest.raises(ResultGone):
+        runner.run(store.read("t", "alice"))
+    with pytest.raises(TaskNotFound):
+        runner.run(store.read("t", "bob"))
+    assert worker.reopen("t")
+    assert runner.run(store.read("t", "alice")).state is TaskState.PENDING
+    for other in ("bob", ""):
+        with pytest.raises(TaskNotFound):
+            runner.run(store.cancel("t", other))
+
+
+def test_delivered_again_after_its_answer_was_forgotten_it_leaves_no_trace(
+    client: redis.Redis, worker: TaskAttempts
+) -> None:
+    """Of a caller that only waited: it may have had its answer, and no second end is written."""
+    [outcome] = worker.start([Delivery("t", submitted_ms=1, deadline_ms=2, accepted=False)])
+    assert isinstance(outcome, NotRun)
+    assert outcome.reason == "done"
+    assert client.keys("*") == []

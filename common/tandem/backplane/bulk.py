@@ -19,7 +19,7 @@ from tandem.backplane.callers import ANONYMOUS
 from tandem.backplane.edge import Edge
 from tandem.backplane.errors import PayloadTooLarge, StoreUnavailable
 from tandem.backplane.message import EMBED, Message, delivery_header, task_headers
-from tandem.backplane.prediction_request import now_ms, signature_of
+from tandem.backplane.prediction_request import signature_of
 from tandem.backplane.store import store_errors
 from tandem.schemas.batch import BatchRequest
 from tandem.schemas.match import Match
@@ -138,7 +138,8 @@ def messages_of(job: Job, task_id: str, queue: str) -> Iterator[Message]:
     """The chunks of a job, in order; raises PayloadTooLarge where the worker would refuse one."""
     kinds = {str(spec.get("name", at)): str(spec.get("type")) for at, spec in enumerate(job.card.inputs)}
     cut = _rows_of_a_chunk(len(job.rows), len(kinds))
-    header = delivery_header(submitted_ms=now_ms(), checked=job.card.model_version)
+    # When it was submitted stands in the record already.
+    header = delivery_header(submitted_ms=0, checked=job.card.model_version)
     headers = task_headers(TASK, task_id, header)
     for first in range(0, len(job.rows), cut):
         last = min(first + cut, len(job.rows))

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import redis.asyncio
+from starlette.types import Scope
 
+from tandem.backplane.callers import caller_of
+from tandem.backplane.claim_check import ClaimCheck
 from tandem.backplane.match_store import MatchStore
 from tandem.backplane.model_cards import ModelCatalog
 from tandem.backplane.publisher import Publisher
@@ -27,11 +30,17 @@ class Edge:
     catalog: ModelCatalog
     publisher: Publisher
     replies: Replies
+    claim_check: ClaimCheck
+
+    def caller(self, scope: Scope) -> str:
+        """Whoever made the request in `scope`."""
+        return caller_of(scope, behind_gateway=self.settings.behind_gateway)
 
     async def close(self) -> None:
         """Stop waiting and publishing, and close every connection."""
         await self.replies.close()
         await asyncio.to_thread(self.publisher.close)
+        await asyncio.to_thread(self.claim_check.close)
         await self.client.aclose()
 
 
@@ -47,6 +56,7 @@ def wire(given: Settings) -> Edge:
         catalog=ModelCatalog(client),
         publisher=Publisher(given),
         replies=Replies(listening_client(given.redis_url), tasks),
+        claim_check=ClaimCheck(given.payload_bucket),
     )
 
 

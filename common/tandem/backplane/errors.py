@@ -7,10 +7,13 @@ TandemError
 │   ├── PayloadTooLarge        413 payload-too-large
 │   ├── UnsupportedMediaType   415 unsupported-media-type
 │   ├── InvalidRequest         422 invalid-request      (names every field)
+│   ├── NotAuthenticated       401 not-authenticated    (no key, or one that is nobody's)
+│   ├── NotAllowed             403 not-allowed          (a disabled key)
 │   ├── NotFound               404 not-found
 │   │   ├── MatchNotFound      404 match-not-found
 │   │   ├── ModelNotFound      404 model-not-found
-│   │   └── TaskNotFound       404 task-not-found
+│   │   ├── TaskNotFound       404 task-not-found
+│   │   └── UploadNotFound     404 upload-not-found
 │   ├── ResultGone             410 result-gone
 │   └── RequestInProgress      409 request-in-progress  (an idempotency key still being accepted)
 ├── Unavailable                       ours, and it passes: always with Retry-After
@@ -21,6 +24,8 @@ TandemError
 │   ├── StoreUnavailable       503 store-unavailable
 │   ├── WorkersUnavailable     503 workers-unavailable
 │   │   └── ModelNotLoaded     503 workers-unavailable  (served, but not by the worker that had the task)
+│   ├── SecretUnavailable      503 secret-unavailable
+│   ├── PayloadsUnavailable    503 payloads-unavailable (the bucket)
 │   └── StaleFeatures          503 stale-features
 ├── DeadlinePassed             504 deadline-passed
 ├── ModelError                 502 model-error          (the model raised)
@@ -113,6 +118,22 @@ class InvalidRequest(RequestError):
         return [self.errors, self.detail]
 
 
+class NotAuthenticated(RequestError):
+    """Nobody is known by what was sent as a key, if anything was."""
+
+    status = 401
+    type = "not-authenticated"
+    title = "A valid API key is needed"
+
+
+class NotAllowed(RequestError):
+    """The caller is known and may not."""
+
+    status = 403
+    type = "not-allowed"
+    title = "Not allowed"
+
+
 class NotFound(RequestError):
     """There is no such resource."""
 
@@ -140,6 +161,13 @@ class TaskNotFound(NotFound):
 
     type = "task-not-found"
     title = "Unknown task"
+
+
+class UploadNotFound(NotFound):
+    """Nothing was uploaded under this id, it is over its time, or it is another caller's: the same answer."""
+
+    type = "upload-not-found"
+    title = "Unknown upload"
 
 
 class ResultGone(RequestError):
@@ -207,6 +235,22 @@ class WorkersUnavailable(Unavailable):
 
 class ModelNotLoaded(WorkersUnavailable):
     """The model is served, but no worker that had the task has loaded it."""
+
+
+class SecretUnavailable(Unavailable):
+    """A secret could not be read, and what it held before is too old."""
+
+    type = "secret-unavailable"
+    title = "Who may call is not known at present"
+    retry_after_seconds = 5
+
+
+class PayloadsUnavailable(Unavailable):
+    """The bucket of large payloads did not answer, or not to us."""
+
+    type = "payloads-unavailable"
+    title = "Large payloads are not available"
+    retry_after_seconds = 5
 
 
 class StaleFeatures(Unavailable):

@@ -112,6 +112,11 @@ class ModelCatalog:
         self._texts: dict[bytes, bytes] = {}
         self._read_at = -1e9
         self._reading: asyncio.Task[Catalog] | None = None
+        self._ahead_ms = 0
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch by the store's clock as last read; deadlines are kept by it."""
+        return int(time.time() * 1000) + self._ahead_ms
 
     async def read(self) -> Catalog:
         """The catalog, some seconds old at most. Raises StoreUnavailable."""
@@ -139,7 +144,9 @@ class ModelCatalog:
             pipeline.hgetall(WORKERS)
             pipeline.time()
             cards, workers, clock = await pipeline.execute()
-        alive_since = (clock[0] - ALIVE_SECONDS) * 1000
+        now_ms = clock[0] * 1000 + clock[1] // 1000
+        self._ahead_ms = now_ms - int(time.time() * 1000)
+        alive_since = now_ms - ALIVE_SECONDS * 1000
         known = self._catalog.cards
         if cards != self._texts:
             found = ((name.decode(), _readable(ModelCard, text)) for name, text in cards.items())

@@ -1,6 +1,5 @@
 """From a request to a message: which model is meant, whether the row fits it, how the task travels."""
 
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,11 +36,6 @@ _compiled: dict[tuple[str, str], tuple[ModelCard, Signature]] = {}
 def new_task_id() -> str:
     """A task's id: random, so that nobody finds another's by counting."""
     return str(uuid.uuid4())
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch."""
-    return int(time.time() * 1000)
 
 
 def status_url_of(task_id: str) -> str:
@@ -125,7 +119,9 @@ class PredictionRequest:
 
     def accepted(self, edge: Edge, task_id: str, *, queue: str, reply_to: str = "") -> Message:
         """The message of an accepted task: kept until it has been done."""
-        header = delivery_header(submitted_ms=now_ms(), reply_to=reply_to, checked=self.card.model_version)
+        header = delivery_header(
+            submitted_ms=edge.catalog.now_ms(), reply_to=reply_to, checked=self.card.model_version
+        )
         return self._message(edge, task_id, queue, header)
 
     def _message(

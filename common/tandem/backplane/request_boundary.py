@@ -1,4 +1,4 @@
-"""What stands around every request: its id, the answer to a defect of ours, and its line in the log."""
+"""What stands around every request: its id, the answer to a defect of ours, its line in the log, a count."""
 
 import logging
 import time
@@ -7,6 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tandem.backplane.access_log import log_access
+from tandem.backplane.metrics import write_embedded
 from tandem.backplane.problems import problem_response, status_problem
 from tandem.backplane.request_id import HEADER, request_id_of
 
@@ -50,3 +51,4 @@ class RequestBoundary:
                 await problem_response(scope, problem)(scope, receive, send_with_id)
         finally:
             log_access(scope, status, started)
+            write_embedded(scope, status, started)

@@ -44,6 +44,12 @@ class Settings(BaseModel):
     task_time_limit_seconds: Seconds = 60.0
     max_attempts: int = Field(3, ge=1, le=20)
     queue_max_length: int = Field(100_000, ge=1)
+    api_keys_secret: str = Field("", pattern=r"^(file:.+|[A-Za-z0-9_/+=.@:-]+)?$")
+    """Where the API keys are (`secrets.py`); empty: nobody is asked for one."""
+    behind_gateway: bool = False
+    """Whether the local gateway alone reaches this process, so that it is believed who the caller is."""
+    payload_bucket: str = Field("", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    """The S3 bucket of payloads over the inline limit; empty: uploads are not offered."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("as_of", mode="before")

@@ -34,6 +34,28 @@ def _options() -> dict[str, Any]:
     }
 
 
+class _ClosedIsLost:
+    """A connection of redis-py's for event loops that say RuntimeError where asyncio's own says OSError.
+
+    uvloop does so of a connection that was reset while it was idle; redis-py would neither try again nor call
+    it an error of Redis.
+    """
+
+    async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:
+        """Send; raises Redis's ConnectionError where the connection has been closed."""
+        try:
+            await super().send_packed_command(*args, **kwargs)  # type: ignore[misc]
+        except RuntimeError as error:
+            raise RedisConnectionError("The connection was closed.") from error
+
+
+def _told(pool: redis.asyncio.ConnectionPool) -> redis.asyncio.ConnectionPool:
+    """The same pool, of connections that tell when they are lost."""
+    kind = pool.connection_class
+    pool.connection_class = type(kind.__name__, (_ClosedIsLost, kind), {})
+    return pool
+
+
 def synchronous_client(url: str) -> redis.Redis:
     """A client for worker processes and command lines; the caller closes it."""
     pool = redis.BlockingConnectionPool.from_url(
@@ -55,14 +77,16 @@ def asynchronous_client(url: str) -> redis.asyncio.Redis:
         max_connections=POOL_CONNECTIONS,
         timeout=ANSWER_SECONDS,
     )
-    return redis.asyncio.Redis.from_pool(pool)  # which, unlike a pool passed on, `aclose` closes
+    return redis.asyncio.Redis.from_pool(_told(pool))  # which, unlike a pool passed on, `aclose` closes
 
 
 def listening_client(url: str) -> redis.asyncio.Redis:
     """A client for one subscription, whose reader alone reconnects; the caller closes it."""
     options = _options() | {"health_check_interval": 0}
     never = redis.asyncio.retry.Retry(NoBackoff(), 0, supported_errors=())
-    return redis.asyncio.Redis.from_url(url, **options, retry=never, max_connections=2)
+    client = redis.asyncio.Redis.from_url(url, **options, retry=never, max_connections=2)
+    _told(client.connection_pool)
+    return client
 
 
 @contextmanager

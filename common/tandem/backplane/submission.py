@@ -25,17 +25,14 @@ from tandem.schemas.task import TaskState
 RETRY_AFTER_SECONDS = 1
 """When it is worth asking first for what has just been accepted."""
 
-ANYBODY = ""
-"""The owner of every task, as long as callers have no names."""
 
-
-async def accept(edge: Edge, message: Message, expires_in_seconds: int) -> None:
-    """Record a task and publish its message; on return it is accepted.
+async def accept(edge: Edge, message: Message, expires_in_seconds: int, owner: str) -> None:
+    """Record a task as its owner's and publish its message; on return it is accepted.
 
     Raises QueueFull or QueueMissing (and then it never was), BrokerUnavailable (and then that is unknown, and
     the same id may be sent again) or StoreUnavailable.
     """
-    await edge.tasks.accept(message.task_id, expires_in_seconds)
+    await edge.tasks.accept(message.task_id, expires_in_seconds, owner=owner)
     try:
         await edge.publisher.publish(message)
     except (QueueFull, QueueMissing):
@@ -57,6 +54,7 @@ async def once(
 ) -> Response:
     """Answer with `answer(task_id)`, or with the first answer where the request repeats its Idempotency-Key.
 
+    Keys are each caller's own: two callers may use the same one.
     What fails is not kept: the next request with the key tries again. Raises RequestInProgress and
     InvalidRequest as `IdempotencyStore.claim` does.
     """
@@ -65,8 +63,9 @@ async def once(
         return await answer(new_task_id())
     store = IdempotencyStore(edge.client)
     route = request.url.path.rstrip("/")
+    owner = edge.caller(request.scope)
     claim = await store.claim(
-        owner=ANYBODY,
+        owner=owner,
         route=route,
         key=checked_key(header),
         # Which model is meant is part of what was asked.
@@ -83,7 +82,7 @@ async def once(
             await store.release(claim, keep_task_id=in_doubt)
         raise
     except ClientDisconnect:
-        await _release(edge, store, claim)
+        await _release(edge, store, claim, owner)
         raise
     if response.status_code < 300:  # noqa: PLR2004  the successes
         kept = {
@@ -93,15 +92,15 @@ async def once(
         with contextlib.suppress(StoreUnavailable):
             await store.complete(claim, StoredAnswer(response.status_code, kept, bytes(response.body)))
     else:
-        await _release(edge, store, claim)
+        await _release(edge, store, claim, owner)
     return response
 
 
-async def _release(edge: Edge, store: IdempotencyStore, claim: Claim) -> None:
+async def _release(edge: Edge, store: IdempotencyStore, claim: Claim, owner: str) -> None:
     """Let a repetition try anew; what still runs, or has ended since, is what it then asks for."""
     with contextlib.suppress(StoreUnavailable):
         try:
-            state = (await edge.tasks.read(claim.task_id)).state
+            state = (await edge.tasks.read(claim.task_id, owner)).state
             runs_on = state not in {TaskState.REVOKED, TaskState.FAILURE}
         except (TaskNotFound, ResultGone):
             runs_on = False

@@ -8,11 +8,12 @@ A record is the hash `tandem:task:{id}`:
     k  1: keep the result the full time (somebody was given the id)
     z  attempts that do not count: those before a replay of the dead letter, and those given back
     a  the call that started the attempt, so that the call repeated is the same start
+    o  the caller whose task it is; none: an anonymous one, or one that waits and was not given the id
 
 An attempt may finish only with the token it started with: a redelivery takes the task over with a higher
 token, and what the stale attempt brings is refused. The result itself stands under `celery-task-meta-{id}`
-in Celery's own JSON, so that a Celery client reads it too. `tandem:gone:{id}` outlives both and tells
-410 from 404. No key is without a TTL.
+in Celery's own JSON, so that a Celery client reads it too. `tandem:gone:{id}` outlives both, holds the owner
+and tells 410 from 404. No key is without a TTL.
 """
 
 from dataclasses import dataclass, field
@@ -60,6 +61,12 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function terminal(state)
   return state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED'
 end
+local function remember(ttl)
+  redis.call('SET', gone, redis.call('HGET', record, 'o') or '', 'PX', ttl)
+end
+local function is_of(caller)
+  return (redis.call('HGET', record, 'o') or redis.call('GET', gone) or '') == caller
+end
 -- `result_ttl` and `gone_ttl` in ms. A problem object as error; the meta key says the same in Celery's words.
 local function revoke(reason, detail, at, result_ttl, gone_ttl)
   redis.call('HSET', record, 's', 'REVOKED', 'f', at, 'e', cjson.encode({
@@ -69,7 +76,7 @@ local function revoke(reason, detail, at, result_ttl, gone_ttl)
     result = {exc_type = 'TaskRevokedError', exc_message = {reason}, exc_module = 'celery.exceptions'},
     traceback = cjson.null}), 'PX', result_ttl)
   redis.call('PEXPIRE', record, result_ttl)
-  redis.call('SET', gone, '', 'PX', result_ttl + gone_ttl)
+  remember(result_ttl + gone_ttl)
   redis.call('PUBLISH', meta, redis.call('GET', meta))
 end
 -- An accepted task that has outlived its expiry is terminal, whoever looks first.
@@ -86,12 +93,13 @@ end
 ACCEPT = Script(
     _COMMON
     + """
--- ARGV: expires in ms, result ttl ms, gone ttl ms, total rows. Gives 1, or 0 where the id is taken.
+-- ARGV: expires in ms, result ttl ms, gone ttl ms, total rows, owner. Gives 1, or 0 where the id is taken.
 if redis.call('EXISTS', record, gone) > 0 then return 0 end
 local expires = now + ARGV[1]
 redis.call('HSET', record, 's', 'PENDING', 'q', now, 'x', expires, 'n', 0, 'k', 1, 'd', 0, 't', ARGV[4])
+if ARGV[5] ~= '' then redis.call('HSET', record, 'o', ARGV[5]) end
 redis.call('PEXPIRE', record, ARGV[1] + ARGV[2])
-redis.call('SET', gone, '', 'PX', ARGV[1] + ARGV[2] + ARGV[3])
+remember(ARGV[1] + ARGV[2] + ARGV[3])
 return 1
 """
 )
@@ -119,13 +127,15 @@ if state == 'STARTED' and ARGV[8] ~= '' and redis.call('HGET', record, 'a') == A
   -- Carried out before, and only its answer was lost.
   return {'run', tonumber(redis.call('HGET', record, 'n'))}
 end
+local too_late = ARGV[2] ~= '0' and tonumber(ARGV[2]) <= now
 if not state then
-  if redis.call('EXISTS', gone) == 1 then return {'done', 'GONE'} end
+  -- Of a caller that only waited nothing is kept for long: it may have had its answer.
+  if redis.call('EXISTS', gone) == 1 or (too_late and ARGV[7] == '0') then return {'done', 'GONE'} end
   redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1] ~= '0' and ARGV[1] or now, 'x', now + ARGV[3],
     'n', 0, 'k', ARGV[7], 'd', 0, 't', 1)
   redis.call('PEXPIRE', record, ARGV[3] + ARGV[4])
 end
-if ARGV[2] ~= '0' and tonumber(ARGV[2]) <= now and redis.call('HGET', record, 'k') == '0' then
+if too_late and redis.call('HGET', record, 'k') == '0' then
   revoke('deadline', 'The caller stopped waiting before the task was started.', now, ARGV[4], ARGV[5])
   return {'done', 'REVOKED'}
 end
@@ -158,7 +168,7 @@ if ARGV[2] == 'SUCCESS' then redis.call('HSET', record, 'd', redis.call('HGET', 
 redis.call('PEXPIRE', record, ttl)
 redis.call('SET', meta, ARGV[3], 'PX', ttl)
 if keep == '1' then
-  redis.call('SET', gone, '', 'PX', ARGV[5] + ARGV[6])
+  remember(ARGV[5] + ARGV[6])
   redis.call('PUBLISH', meta, ARGV[3])
 end
 if ARGV[8] ~= '' then redis.call('PUBLISH', ARGV[8], ARGV[3]) end
@@ -184,8 +194,10 @@ return 1
 CANCEL = Script(
     _COMMON
     + """
--- ARGV: result ttl ms, gone ttl ms. Gives the state now and whether this call made it so.
+-- ARGV: result ttl ms, gone ttl ms, caller. Gives the state now and whether this call made it so; of another
+-- caller's task what it gives where there is none.
 local state = settle(ARGV[1], ARGV[2])
+if not is_of(ARGV[3]) then return {'', 0} end
 if not state then return {redis.call('EXISTS', gone) == 1 and 'GONE' or '', 0} end
 if terminal(state) then return {state, 0} end
 revoke('canceled', 'The task was canceled.', now, ARGV[1], ARGV[2])
@@ -196,7 +208,8 @@ return {'REVOKED', 1}
 ABANDON = Script(
     _COMMON
     + """
--- ARGV: submitted ms, result ttl ms, gone ttl ms. The waiting caller's deadline has passed.
+-- ARGV: submitted ms, result ttl ms, gone ttl ms, caller. The waiting caller's deadline has passed, and from
+-- now on the task is that caller's to read.
 -- Not started: it never will be. Running: its result will be kept. Done in the last moment: here it is.
 -- Gives {state, meta JSON or ''}.
 local state = settle(ARGV[2], ARGV[3])
@@ -205,12 +218,13 @@ if not state then
   redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1], 'x', now, 'n', 0, 'd', 0, 't', 1)
   state = 'PENDING'
 end
+if ARGV[4] ~= '' then redis.call('HSETNX', record, 'o', ARGV[4]) end
 if state == 'PENDING' or state == 'RETRY' then
   revoke('deadline', 'The caller stopped waiting before the task was started.', now, ARGV[2], ARGV[3])
   return {'REVOKED', ''}
 end
 redis.call('HSET', record, 'k', 1)
-redis.call('SET', gone, '', 'PX', ARGV[2] + ARGV[3])
+remember(ARGV[2] + ARGV[3])
 if terminal(state) then
   redis.call('PEXPIRE', record, ARGV[2])
   redis.call('PEXPIRE', meta, ARGV[2])
@@ -222,8 +236,10 @@ return {state, redis.call('GET', meta) or ''}
 READ = Script(
     _COMMON
     + """
--- ARGV: result ttl ms, gone ttl ms. Gives {fields, meta JSON or '', gone}.
+-- ARGV: result ttl ms, gone ttl ms, caller. Gives {fields, meta JSON or '', gone}; of another caller's task
+-- what it gives where there is none.
 settle(ARGV[1], ARGV[2])
+if not is_of(ARGV[3]) then return {{}, '', 0} end
 return {redis.call('HGETALL', record), redis.call('GET', meta) or '', redis.call('EXISTS', gone)}
 """
 )
@@ -247,12 +263,16 @@ REOPEN = Script(
 -- has not been started since is the same again: its message may not have been published. Gives 1 or 0.
 local state, attempts, before = unpack(redis.call('HMGET', record, 's', 'n', 'z'))
 if state and state ~= 'FAILURE' and not (state == 'PENDING' and before) then return 0 end
-if not state then redis.call('HSET', record, 'q', now, 'n', 0, 'd', 0, 't', 1) end
+if not state then
+  redis.call('HSET', record, 'q', now, 'n', 0, 'd', 0, 't', 1)
+  local owner = redis.call('GET', gone)
+  if owner and owner ~= '' then redis.call('HSET', record, 'o', owner) end
+end
 redis.call('HSET', record, 's', 'PENDING', 'x', now + ARGV[1], 'z', attempts or 0, 'k', 1)
 redis.call('HDEL', record, 'b', 'f', 'e')
 redis.call('DEL', meta)
 redis.call('PEXPIRE', record, ARGV[1] + ARGV[2])
-redis.call('SET', gone, '', 'PX', ARGV[1] + ARGV[2] + ARGV[3])
+remember(ARGV[1] + ARGV[2] + ARGV[3])
 return 1
 """
 )

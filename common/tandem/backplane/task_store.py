@@ -7,6 +7,7 @@ import redis.asyncio
 from redis.exceptions import NoScriptError
 
 from tandem.backplane import task_scripts as scripts
+from tandem.backplane.callers import ANONYMOUS
 from tandem.backplane.errors import ResultGone, TaskNotFound
 from tandem.backplane.result_format import result_json_of, succeeded
 from tandem.backplane.settings import Settings
@@ -15,7 +16,10 @@ from tandem.schemas.task import TaskRecord, TaskState
 
 
 class TaskStore:
-    """Task records in Redis. Every method raises StoreUnavailable when Redis does not answer."""
+    """Task records in Redis. Every method raises StoreUnavailable when Redis does not answer.
+
+    A task is its `owner`'s, who is anonymous where that is empty; to everybody else it does not exist.
+    """
 
     def __init__(self, client: redis.asyncio.Redis, settings: Settings) -> None:
         self._client = client
@@ -30,23 +34,23 @@ class TaskStore:
             except NoScriptError:
                 return await self._client.eval(script.text, len(keys), *keys, *args)  # type: ignore[arg-type]
 
-    async def accept(self, task_id: str, expires_in_seconds: int, total: int = 1) -> bool:
+    async def accept(
+        self, task_id: str, expires_in_seconds: int, total: int = 1, owner: str = ANONYMOUS
+    ) -> bool:
         """Write the record of a task about to be published; False where the id is taken.
 
         It may have been taken by this very call, where a lost connection made it be sent twice.
         """
-        reply = await self._run(
-            scripts.ACCEPT, task_id, expires_in_seconds * 1000, self._result_ttl, self._gone_ttl, total
-        )
-        return bool(reply)
+        ttls = (expires_in_seconds * 1000, self._result_ttl, self._gone_ttl)
+        return bool(await self._run(scripts.ACCEPT, task_id, *ttls, total, owner))
 
     async def forget(self, task_id: str) -> None:
         """Take back an acceptance whose message the broker certainly refused."""
         await self._run(scripts.FORGET, task_id)
 
-    async def read(self, task_id: str) -> TaskRecord:
+    async def read(self, task_id: str, owner: str = ANONYMOUS) -> TaskRecord:
         """What is known now. Raises TaskNotFound, or ResultGone once the result is no longer kept."""
-        fields, meta, gone = await self._run(scripts.READ, task_id, self._result_ttl, self._gone_ttl)
+        fields, meta, gone = await self._run(scripts.READ, task_id, self._result_ttl, self._gone_ttl, owner)
         if not fields:
             raise ResultGone if gone else TaskNotFound
         record = dict(zip(fields[::2], fields[1::2], strict=True))
@@ -54,18 +58,19 @@ class TaskStore:
             raise ResultGone  # deleted by a Celery client, with `AsyncResult(id).forget()`
         return _record(task_id, record, meta)
 
-    async def cancel(self, task_id: str) -> bool:
+    async def cancel(self, task_id: str, owner: str = ANONYMOUS) -> bool:
         """Revoke a task that has not ended; whether this call did it. Raises as `read` does."""
-        state, changed = await self._run(scripts.CANCEL, task_id, self._result_ttl, self._gone_ttl)
+        state, changed = await self._run(scripts.CANCEL, task_id, self._result_ttl, self._gone_ttl, owner)
         if not state:
             raise TaskNotFound
         if state == b"GONE":
             raise ResultGone
         return bool(changed)
 
-    async def abandon(self, task_id: str, submitted_ms: int) -> bytes:
+    async def abandon(self, task_id: str, submitted_ms: int, owner: str = ANONYMOUS) -> bytes:
         """Stop waiting for a task: what has not started never will. Gives its document if it just ended."""
-        _, meta = await self._run(scripts.ABANDON, task_id, submitted_ms, self._result_ttl, self._gone_ttl)
+        given = (submitted_ms, self._result_ttl, self._gone_ttl, owner)
+        _, meta = await self._run(scripts.ABANDON, task_id, *given)
         return bytes(meta)
 
     async def metas(self, task_ids: list[str]) -> list[bytes | None]:

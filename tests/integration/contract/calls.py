@@ -17,6 +17,7 @@ import functions.operations.app
 import functions.predict_async.app
 import functions.predict_sync.app
 import functions.task_status.app
+import functions.uploads.app
 from tandem.backplane.strict_json import parse_strict
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 40
 REQUEST_ID = "JKJaXmPLvHcESHA="
+CALLER = "x-tandem-caller"
+"""The header by which a gateway says who calls; in an event it is the authorizer that says so."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +57,31 @@ class Call(Protocol):
 
 def function_of(path: str) -> Any:
     """The module of the function that the template routes `path` to."""
-    if path.startswith("/predict/async"):
+    if path.startswith("/predict/async") or "/batch" in path:
         return functions.predict_async.app
     if path.startswith("/predict"):
         return functions.predict_sync.app
     if path.startswith("/monitoring/celery"):
         return functions.operations.app
+    if path.startswith("/uploads"):
+        return functions.uploads.app
     return functions.task_status.app
 
 
 def http_event(method: str, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """An event of an HTTP API, payload 2.0, as API Gateway writes it."""
     route, _, query = path.partition("?")
+    headers = _joined(headers)
+    caller = headers.pop(CALLER, None)
     text = _text_of(body)
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": route,
         "rawQueryString": query,
-        "headers": {"host": "api.example.org", "x-forwarded-proto": "https", **_joined(headers)},
+        "headers": {"host": "api.example.org", "x-forwarded-proto": "https", **headers},
         "requestContext": {
+            **({"authorizer": {"lambda": {"caller": caller}}} if caller else {}),
             "accountId": "123456789012",
             "apiId": "api",
             "domainName": "api.example.org",
@@ -93,6 +101,14 @@ def http_event(method: str, path: str, headers: Mapping[str, str], body: bytes) 
         "body": base64.b64encode(body).decode() if text is None else text,
         "isBase64Encoded": text is None,
     }
+
+
+def answer_of(returned: Mapping[str, Any]) -> Answer:
+    """What API Gateway makes of what a function returned."""
+    content = returned.get("body", "").encode()
+    if returned["isBase64Encoded"]:
+        content = base64.b64decode(content)
+    return Answer(returned["statusCode"], returned.get("headers", {}), content)
 
 
 def _joined(headers: Mapping[str, str]) -> dict[str, str]:
@@ -138,11 +154,7 @@ def through_events() -> Iterator[Call]:
         if handler not in used:
             handler.close()  # it may still be wired to another deployment
             used.add(handler)
-        answer = handler(http_event(method, path, headers or {}, body), None)
-        content = answer.get("body", "").encode()
-        if answer["isBase64Encoded"]:
-            content = base64.b64decode(content)
-        return Answer(answer["statusCode"], answer.get("headers", {}), content)
+        return answer_of(handler(http_event(method, path, headers or {}, body), None))
 
     try:
         yield call
@@ -152,14 +164,34 @@ def through_events() -> Iterator[Call]:
 
 
 @contextmanager
-def over_http(base_url: str) -> Iterator[Call]:
-    """Call a deployment that runs somewhere."""
-    with httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS, follow_redirects=False) as client:
+def over_http(base_url: str, api_key: str = "") -> Iterator[Call]:
+    """Call a deployment that runs somewhere, with a key where it asks for one."""
+    key = {"x-api-key": api_key} if api_key else {}
+    with httpx.Client(
+        base_url=base_url, headers=key, timeout=TIMEOUT_SECONDS, follow_redirects=False
+    ) as client:
 
         def call(
             method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
         ) -> Answer:
             answer = client.request(method, path, headers=dict(headers or {}), content=body)
             return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+        yield call
+
+
+@contextmanager
+def through_lambda(base_url: str) -> Iterator[Call]:
+    """Call functions by Lambda's own API, with the events of API Gateway."""
+    with httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS) as client:
+
+        def call(
+            method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+        ) -> Answer:
+            name = function_of(path).__name__.split(".")[1]
+            function = "".join(part.capitalize() for part in name.split("_")) + "Function"
+            event = http_event(method, path, headers or {}, body)
+            invoked = client.post(f"/2015-03-31/functions/{function}/invocations", json=event)
+            return answer_of(invoked.raise_for_status().json())
 
         yield call

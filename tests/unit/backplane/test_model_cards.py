@@ -169,3 +169,17 @@ def test_what_cannot_be_read_is_left_out(client: redis.Redis, given: Settings) -
     assert set(catalog.cards) == {"football@champion"}
     assert [worker.node for worker in catalog.workers] == ["live@host"]
     assert client.hkeys(WORKERS) == [b"live@host"]
+
+
+def test_what_time_it_is_the_store_says(given: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function whose clock is an hour behind gives its callers the deadlines they asked for."""
+    right = time.time
+
+    async def ask() -> int:
+        async with asynchronous_client(given.redis_url) as connected:
+            catalog = ModelCatalog(connected)
+            await catalog.read()
+            return catalog.now_ms()
+
+    monkeypatch.setattr(time, "time", lambda: right() - 3600)
+    assert abs(asyncio.run(ask()) / 1000 - right()) < 60

@@ -11,7 +11,7 @@ from tests.unit.infra.cloudformation import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-NOT_SETTINGS = re.compile(r"API_KEYS|AWS_.*|RABBITMQ_.*|MLFLOW_DISABLE_TELEMETRY|GIT_PYTHON_REFRESH|\w+_URL")
+NOT_SETTINGS = re.compile(r"API_KEYS|(RABBITMQ|MLFLOW|AWS)_\w+|MODEL_BUCKET|GIT_PYTHON_REFRESH|\w+_URL")
 
 
 def dockerfile(service: dict[str, Any]) -> str:
@@ -74,10 +74,40 @@ def test_nothing_listens_to_the_outside() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_every_function_has_its_container() -> None:
+    """And the gateway knows where; the authorizer's part is the gateway's own."""
+    folders = {path.parent.name for path in ROOT.glob("functions/*/app.py")} - {"authorizer"}
+    built = {
+        name: service["build"].get("args", {}).get("FUNCTION")
+        for name, service in SERVICES.items()
+        if "build" in service
+    }
+    assert set(built.values()) - {None} == folders
+    for folder in folders:
+        address = SERVICES["gateway"]["environment"][f"{folder.upper()}_URL"]
+        assert built[address.removeprefix("http://").removesuffix(":8000")] == folder
+
+
+def test_profiles_add_to_what_runs_without_them() -> None:
+    """Nothing that `docker compose up` starts waits for a service that only a profile has."""
+    plain = {name for name, service in SERVICES.items() if "profiles" not in service}
+    for name in plain:
+        assert set(SERVICES[name].get("depends_on", {})) <= plain
+
+
+def test_prometheus_names_runbooks_that_are_there() -> None:
+    """Whoever is woken by an alert finds what to do."""
+    alerts = yaml.safe_load((ROOT / "infra/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs/07-aws.md").read_text(), re.MULTILINE)
+    anchors = {"docs/07-aws.md#" + heading.lower().replace(" ", "-") for heading in headings}
+    assert {alert["annotations"]["runbook"] for alert in alerts} <= anchors
+
+
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
 def test_dockerfiles_need_nothing_but_the_base_image(name: str) -> None:
     """One public base image, no frontend to be fetched, and packages as locked."""
     text = dockerfile(SERVICES[name])
-    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"python:3.13-slim"}
+    own_stages = set(re.findall(r"^FROM \S+ AS (\w+)", text, re.MULTILINE))
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - own_stages == {"python:3.13-slim"}
     assert "# syntax" not in text
     assert "--frozen" in text

@@ -22,6 +22,7 @@ FOLDERS = {
     "PredictAsyncFunction": "predict_async",
     "TaskStatusFunction": "task_status",
     "OperationsFunction": "operations",
+    "UploadsFunction": "uploads",
 }
 SETTINGS = {field.upper() for field in Settings.model_fields}
 

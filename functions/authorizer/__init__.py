@@ -1,0 +1,1 @@
+"""Whose an API key is, asked by the API before every other function."""

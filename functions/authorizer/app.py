@@ -1,0 +1,42 @@
+"""Whose an API key is: the Lambda authorizer of the HTTP API (payload 2.0, simple responses).
+
+No HTTP application: the API itself answers whoever is refused (401 without a key, else 403), and keeps a
+yes for as long as the template says. Where the keys cannot be read nobody is let in: the API answers 500, and
+the function's own error count tells whoever is on call.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from tandem.backplane import logs
+from tandem.backplane.callers import KEY_HEADER, ApiKeys, read_api_keys
+from tandem.backplane.errors import NotAllowed, NotAuthenticated
+from tandem.backplane.secrets import Secret
+
+log = logging.getLogger("tandem.authorizer")
+
+
+@lru_cache(maxsize=1)
+def _keys() -> Secret[ApiKeys]:
+    logs.configure("INFO")
+    # Not through the settings, whose library takes longer to import than all that is done here.
+    return Secret(os.environ["API_KEYS_SECRET"], read_api_keys)
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Say whether a request may pass, and as whose; raises SecretUnavailable."""
+    key = event.get("headers", {}).get(KEY_HEADER.decode())
+    try:
+        caller = _keys().get().caller(key)
+    except (NotAuthenticated, NotAllowed) as refused:
+        fields = {
+            "request_id": event.get("requestContext", {}).get("requestId"),
+            "route": event.get("routeKey"),
+            "reason": refused.type,
+        }
+        log.info("refused", extra={"fields": fields})
+        return {"isAuthorized": False}
+    return {"isAuthorized": True, "context": {"caller": caller}}

@@ -1,0 +1,1 @@
+"""Large payloads; health."""
