@@ -8,8 +8,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from tests.faults.http_call import Answer, Client, NoAnswer
 from tests.faults.ledger import ANSWER_SECONDS, Accepted, Call, Ledger
 from tests.faults.processes import MODEL
 
@@ -29,16 +28,16 @@ _sync_numbers = itertools.count(SYNC_NUMBERS)
 class Caller:
     """Makes calls and writes each into the ledger."""
 
-    def __init__(self, client: httpx.AsyncClient, ledger: Ledger) -> None:
+    def __init__(self, client: Client, ledger: Ledger) -> None:
         self.client, self.ledger = client, ledger
 
-    async def call(self, kind: str, method: str, path: str, **given: Any) -> httpx.Response | None:
+    async def call(self, kind: str, method: str, path: str, **given: Any) -> Answer | None:
         """One call; None where there was no answer."""
         started = time.monotonic()
         try:
             answer = await self.client.request(method, path, **given)
-        except httpx.HTTPError as error:
-            self.ledger.calls.append(Call(kind, 0, time.monotonic() - started, why=repr(error)))
+        except NoAnswer as error:
+            self.ledger.calls.append(Call(kind, 0, time.monotonic() - started, why=str(error)))
             return None
         seconds = time.monotonic() - started
         why = str(answer.json().get("type", "")) if answer.status_code >= 400 else ""
@@ -161,10 +160,6 @@ class Load:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-def client_of(url: str) -> httpx.AsyncClient:
-    """A client with room for every caller, a connection to each call; whoever makes it closes it.
-
-    A kept connection may be closed by the server in the moment it is used again, which is nobody's fault.
-    """
-    limits = httpx.Limits(max_connections=400, max_keepalive_connections=0)
-    return httpx.AsyncClient(base_url=url, timeout=GIVE_UP_SECONDS, limits=limits, trust_env=False)
+def client_of(url: str) -> Client:
+    """A client that waits a little longer than any answer may take."""
+    return Client(url, timeout_seconds=GIVE_UP_SECONDS)

@@ -17,7 +17,7 @@ from tests.faults.system import QUORUM_SECONDS, System
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-RATE = 100.0
+RATE = 150.0
 """Submissions a second at most, below what two cores do, so that a backlog is caught up with."""
 UNDER_WAY_SECONDS = 120
 MAX_ROW_SECONDS = 1800
@@ -139,8 +139,8 @@ async def run_row(system: System, row: Row, *, tasks: int, seed: int, brief: boo
         await asyncio.sleep(max(0.0, system.queues_declared_at + QUORUM_SECONDS - time.monotonic()))
     ledger = Ledger()
     lasts = row.lasts / 5 if brief else row.lasts
-    async with asyncio.timeout(MAX_ROW_SECONDS), client_of(system.url) as client:
-        caller = Caller(client, ledger)
+    async with asyncio.timeout(MAX_ROW_SECONDS):
+        caller = Caller(client_of(system.url), ledger)
         rate = min(RATE, tasks / (lasts + 3))
         load = Load(caller, tasks=tasks, rate=rate, seconds=row.seconds, **dict(row.members))
         rng = random.Random(f"{seed}-{row.name}")  # noqa: S311  repeatable on purpose

@@ -50,23 +50,22 @@ async def soak(system: System, options: Options) -> Outcome:
     await asyncio.sleep(QUORUM_SECONDS)
     ledger = Ledger()
     stood_still = 0.0
-    async with client_of(system.url) as client:
-        caller = Caller(client, ledger)
-        load = Load(caller, tasks=int(RATE * seconds) + 1, rate=RATE, seconds=0.005)
-        scene = Scene(system, load, caller, ledger, rng, brief=True, soaking=True)
-        rows = drawn_from(system)
-        until = time.monotonic() + seconds
-        async with asyncio.TaskGroup() as group:
-            group.create_task(load.run())
-            while (left := until - time.monotonic()) > 0:
-                await asyncio.sleep(min(left, rng.uniform(0, PAUSE_SECONDS)))
-                row = rng.choice(rows)
-                say(f"{seconds - left:6.0f} s  {row.name}")
-                await row.inject(scene)
-                stood_still += row.stood_still
-                ledger.fault_ended_at = time.time()
-            load.stop()
-        await settle(scene)
+    caller = Caller(client_of(system.url), ledger)
+    load = Load(caller, tasks=int(RATE * seconds) + 1, rate=RATE, seconds=0.005)
+    scene = Scene(system, load, caller, ledger, rng, brief=True, soaking=True)
+    rows = drawn_from(system)
+    until = time.monotonic() + seconds
+    async with asyncio.TaskGroup() as group:
+        group.create_task(load.run())
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, rng.uniform(0, PAUSE_SECONDS)))
+            row = rng.choice(rows)
+            say(f"{seconds - left:6.0f} s  {row.name}")
+            await row.inject(scene)
+            stood_still += row.stood_still
+            ledger.fault_ended_at = time.time()
+        load.stop()
+    await settle(scene)
     broken = broken_invariants(ledger, stood_still=stood_still) + scene.violations
     return Outcome("soak", ledger, broken, scene.remarks, time.monotonic() - started)
 
