@@ -18,7 +18,7 @@ GRACE_SECONDS = 8
 
 
 def gateway(options: RunOptions, environ: dict[str, str], logs: Path) -> Child:
-    """The three functions behind one port; as many processes as WEB_CONCURRENCY says."""
+    """The functions behind one port; as many processes as WEB_CONCURRENCY says."""
     command = [sys.executable, "-m", "uvicorn", "local.gateway:app", "--port", str(options.port)]
     quiet = ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", str(GRACE_SECONDS)]
     return Child("gateway", [*command, *quiet], log=logs / "gateway.log", variables=environ, stop_seconds=12)
