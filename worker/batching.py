@@ -21,7 +21,7 @@ from celery.worker.strategy import default as one_by_one
 from tandem.backplane.errors import TandemError
 from tandem.backplane.message import HEADER
 from tandem.backplane.settings import settings
-from tandem.backplane.topology import BULK_QUEUES, PREDICTION_QUEUES
+from tandem.backplane.topology import BULK_QUEUES, PREDICTION_QUEUES, SYNC
 from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS, SOLO, batches
 from worker.bulk import ReceivedChunk, step
@@ -36,6 +36,10 @@ MAX_BYTES = 8_000_000
 MODELS_KNOWN = 256
 ROWS_SECONDS = 0.5
 """What the rows of a batch may be expected to add to the call itself: whoever comes meanwhile waits."""
+BESIDE_SECONDS = 0.01
+"""The same of rows that nobody waits for, while callers who wait are coming."""
+COMING_SECONDS = 1.0
+"""How long after a waiting caller another one is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,18 @@ class Held:
 
 
 class _Batch:
-    """One batch as it is put together: rows of one model, bounded in number, bytes and time."""
+    """One batch as it is put together: rows of one model, bounded in number, bytes and time.
 
-    def __init__(self, first: Held, cost: BatchCost) -> None:
+    `callers_come`: rows that nobody waits for are held to what waiting callers would hardly notice.
+    """
+
+    def __init__(self, first: Held, cost: BatchCost, *, callers_come: bool) -> None:
         self.messages: list[Held] = []
         self._first = first
         self._cost = cost
         self._bytes = 0
         self._most = cost.rows_adding(ROWS_SECONDS, MAX_ROWS)
+        self._beside = cost.rows_adding(BESIDE_SECONDS, MAX_ROWS) if callers_come else MAX_ROWS
 
     def takes(self, held: Held) -> bool:
         """Add the message if it fits; whether it did."""
@@ -83,6 +91,7 @@ class _Batch:
             return False
         self.messages.append(held)
         self._bytes += len(held.message.body)
+        self._beside -= held.received.queue != SYNC
         if deadline_ms := held.received.work.delivery.deadline_ms:
             left = deadline_ms / 1000 - time.time()
             self._most = min(self._most, self._cost.rows_within(left, MAX_ROWS))
@@ -90,6 +99,7 @@ class _Batch:
 
     def _fits(self, held: Held) -> bool:
         room = len(self.messages) < self._most and self._bytes + len(held.message.body) <= MAX_BYTES
+        room = room and (held.received.queue == SYNC or self._beside > 0)
         return room and not held.alone and not self._first.alone and held.model == self._first.model
 
 
@@ -145,6 +155,7 @@ class MicroBatcher:
         self._scheduled = False
         self._running = 0
         self._outstanding: set[tuple[int, Any]] = set()
+        self._caller_came_at = -COMING_SECONDS
         self._watchdog = Watchdog(settings())
         self.connection = consumer.connection
         if type(consumer.pool).__module__ == SOLO:
@@ -161,6 +172,8 @@ class MicroBatcher:
     def add(self, held: Held) -> None:
         """Take a message in hand."""
         self._lanes.setdefault(held.received.queue, deque()).append(held)
+        if held.received.queue == SYNC:
+            self._caller_came_at = time.monotonic()
         self._outstanding.add(held.tag)
         self._schedule()
 
@@ -197,7 +210,8 @@ class MicroBatcher:
         first = next((lane[0] for lane in self._lanes.values() if lane), None)
         if first is None:
             return []
-        batch = _Batch(first, self._cost_of(first.model))
+        callers_come = time.monotonic() - self._caller_came_at < COMING_SECONDS
+        batch = _Batch(first, self._cost_of(first.model), callers_come=callers_come)
         for name, lane in self._lanes.items():
             self._lanes[name] = deque(held for held in lane if not batch.takes(held))
         return batch.messages

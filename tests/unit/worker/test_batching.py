@@ -290,3 +290,26 @@ def test_what_goes_back_or_to_the_dead_is_not_acknowledged(consumer: Consumer, b
     batcher._settle(consumer.pool.batches[0], verdicts, 0.1)
     assert sorted(consumer.channel.rejected) == [(1, True), (3, False)]
     assert consumer.channel.open == {1, 3}
+
+
+def test_while_callers_come_rows_that_nobody_waits_for_are_few(
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside waiting callers and between them; once none has come for a while, batches are full again."""
+    clock = [100.0]
+    monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
+    model = held(consumer).model
+    for rows in (1, 11) * 3:
+        batcher._cost_of(model).learn(rows, rows * 0.002)  # 0.01 s is five rows
+    for queue in (SYNC, SYNC, *[NORMAL] * 30):
+        batcher.add(held(consumer, queue))
+    sizes = []
+    for _ in range(2):
+        consumer.turn()
+        batch = consumer.pool.batches[-1]
+        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), 0.002 * len(batch))
+        sizes.append(queues_of(batch))
+    clock[0] += batching.COMING_SECONDS + 1
+    consumer.turn()
+    assert sizes == [[SYNC] * 2 + [NORMAL] * 5, [NORMAL] * 5]
+    assert len(consumer.pool.batches[-1]) == 20
