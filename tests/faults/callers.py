@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.http_call import Answer, Client, NoAnswer
-from tests.faults.ledger import ANSWER_SECONDS, Accepted, Call, Ledger
+from tests.faults.ledger import ANSWER_SECONDS, TERMINAL, Accepted, Call, Ledger
 from tests.faults.processes import MODEL
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ SYNC_NUMBERS = 100_000_000
 PAUSE_SECONDS = 0.2
 GIVE_UP_SECONDS = ANSWER_SECONDS + 10
 SETTLERS = 16
+READ_AT_ONCE = 200
 SETTLE_PAUSE_SECONDS = 2.0
 _sync_numbers = itertools.count(SYNC_NUMBERS)
 
@@ -93,10 +94,18 @@ class Caller:
                 await self.read(task_id)
 
         while open_ids := self.ledger.open_ids():
-            await asyncio.gather(*[read(task_id) for task_id in open_ids])
-            if time.monotonic() > deadline:
+            late = time.monotonic() > deadline
+            for start in range(0, len(open_ids), READ_AT_ONCE):
+                some = open_ids[start : start + READ_AT_ONCE]
+                await asyncio.gather(*[read(task_id) for task_id in some])
+                if (
+                    not late
+                    and sum(self.ledger.accepted[one].state not in TERMINAL for one in some) > SETTLERS
+                ):
+                    break  # those behind them have not ended either, and the worker needs the processor more
+            if late:
                 return
-            await asyncio.sleep(SETTLE_PAUSE_SECONDS)  # the worker needs the processor more
+            await asyncio.sleep(SETTLE_PAUSE_SECONDS)
 
 
 class Load:

@@ -30,6 +30,8 @@ class Setup:
     worker: Mapping[str, str] = field(default_factory=dict)
     edge: Mapping[str, str] = field(default_factory=dict)
     worker_arguments: tuple[str, ...] = ()
+    pool: str = "solo"
+    """`prefork` where the fault is one process of several; the other serves more from one machine."""
     worker_proxied: bool = False
     edge_proxied: bool = False
     moved_clock: bool = False
@@ -58,14 +60,15 @@ def gateway(port: int, logs: Path, variables: Mapping[str, str]) -> Child:
     return Child("gateway", [*command, *quiet], log=log, variables=variables, directory=ROOT, stop_seconds=12)
 
 
-def worker(node: str, arguments: tuple[str, ...], logs: Path, variables: Mapping[str, str]) -> Child:
+def worker(node: str, setup: Setup, logs: Path, variables: Mapping[str, str]) -> Child:
     """One worker, as `make run` starts it but for its name."""
     command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "-n", node]
-    pool = ["--pool", os.environ.get("WORKER_POOL") or "prefork", "--concurrency", str(CONCURRENCY)]
+    pool = ["--pool", os.environ.get("WORKER_POOL") or setup.pool]
+    pool += [] if pool[-1] == "solo" else ["--concurrency", str(CONCURRENCY)]
     queues = ["-Q", ",".join(PREDICTION_QUEUES), "--loglevel", "INFO"]
     return Child(
         "worker",
-        [*command, *pool, *queues, *arguments],
+        [*command, *pool, *queues, *setup.worker_arguments],
         log=logs / f"{node}.log",
         variables={**variables, "REMAP_SIGTERM": "SIGQUIT"},
         directory=ROOT,

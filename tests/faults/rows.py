@@ -17,7 +17,7 @@ from tests.faults.system import QUORUM_SECONDS, System
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-RATE = 150.0
+RATE = 300.0
 """Submissions a second at most, below what two cores do, so that a backlog is caught up with."""
 UNDER_WAY_SECONDS = 120
 MAX_ROW_SECONDS = 1800
@@ -35,7 +35,7 @@ class Row:
     inject: Callable[[Scene], Awaitable[None]]
     lasts: float = 10.0
     """Seconds that `inject` takes, about: the load is spread over a little more."""
-    seconds: float = 0.005
+    seconds: float = 0.001
     """What a task takes in the model."""
     setup: Setup = field(default_factory=Setup)
     brokers: frozenset[str] = frozenset({RABBITMQ, REDIS})

@@ -15,6 +15,7 @@ from tests.faults.rows import Row, Scene
 if TYPE_CHECKING:
     from local.child import Child
 
+PREFORK = Setup(pool="prefork")
 SPECIAL = 1_000_000
 """Numbers of tasks that a row adds of its own begin here."""
 TIME_LIMIT_SECONDS = 10
@@ -87,24 +88,27 @@ async def leak(scene: Scene) -> None:
 
 
 WORKER_ROWS = [
+    Row("worker-killed", "kill -9 of the worker mid-task, 5 times, a new one each time", kill_worker, 75),
     Row(
-        "worker-killed", "kill -9 of the worker mid-task, 5 times, a new one each time", kill_worker, 75, 0.01
+        "pool-child-killed",
+        "kill -9 of one process of the pool, 8 times",
+        kill_pool_child,
+        25,
+        setup=PREFORK,
     ),
-    Row("pool-child-killed", "kill -9 of one process of the pool, 8 times", kill_pool_child, 25, 0.01),
-    Row("poison-task", "3 tasks that end their process each time", poison, 15),
+    Row("poison-task", "3 tasks that end their process each time", poison, 15, setup=PREFORK),
     Row(
         "hanging-task",
         f"2 tasks that never end (time limit {TIME_LIMIT_SECONDS} s)",
         hang,
         TIME_LIMIT_SECONDS + 5,
-        setup=Setup(worker={"TASK_TIME_LIMIT_SECONDS": str(TIME_LIMIT_SECONDS)}),
+        setup=Setup(worker={"TASK_TIME_LIMIT_SECONDS": str(TIME_LIMIT_SECONDS)}, pool="prefork"),
     ),
     Row(
         "rolling-restart",
         "new worker first, SIGTERM to the old one, 3 times; no call may fail",
         replace_workers,
         60,
-        0.01,
         fails_none=True,
     ),
     Row(
@@ -112,6 +116,6 @@ WORKER_ROWS = [
         f"60 tasks that leak 20 MB each; worker with --max-memory-per-child {LEAK_LIMIT_KIB}",
         leak,
         20,
-        setup=Setup(worker_arguments=("--max-memory-per-child", str(LEAK_LIMIT_KIB))),
+        setup=Setup(worker_arguments=("--max-memory-per-child", str(LEAK_LIMIT_KIB)), pool="prefork"),
     ),
 ]

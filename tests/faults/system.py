@@ -150,7 +150,7 @@ class System:
         assert self._setup is not None
         node = f"faults{next(_numbers)}@{os.getpid()}"
         variables = self._variables("worker", self._setup.worker)
-        worker = processes.worker(node, self._setup.worker_arguments, self.logs, variables)
+        worker = processes.worker(node, self._setup, self.logs, variables)
         worker.start()
         self.workers.append(worker)
         self.nodes[worker] = node
