@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 RATE = 300.0
+PREFORK_RATE = 80.0
 """Submissions a second at most, below what two cores do, so that a backlog is caught up with."""
 UNDER_WAY_SECONDS = 120
 MAX_ROW_SECONDS = 1800
@@ -141,7 +142,7 @@ async def run_row(system: System, row: Row, *, tasks: int, seed: int, brief: boo
     lasts = row.lasts / 5 if brief else row.lasts
     async with asyncio.timeout(MAX_ROW_SECONDS):
         caller = Caller(client_of(system.url), ledger)
-        rate = min(RATE, tasks / (lasts + 3))
+        rate = min(RATE if row.setup.pool == "solo" else PREFORK_RATE, tasks / (lasts + 3))
         load = Load(caller, tasks=tasks, rate=rate, seconds=row.seconds, **dict(row.members))
         rng = random.Random(f"{seed}-{row.name}")  # noqa: S311  repeatable on purpose
         scene = Scene(system, load, caller, ledger, rng, brief)
