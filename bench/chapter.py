@@ -26,7 +26,8 @@ def write(options: Options) -> None:
             print("\n".join(["", *lines]))
         return
     parts["measured-on"] = [_measured_on(found)]
-    plots.write(found, DOCS)
+    for name, alt in plots.write(found, DOCS).items():
+        parts[name] = [*parts[name], "", f"![{alt}](bench/{name}.svg)"]
     text = CHAPTER.read_text(encoding="utf-8")
     for name, lines in parts.items():
         text = replaced(text, name, lines)

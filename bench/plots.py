@@ -35,8 +35,16 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def write(found: dict[str, Figures], directory: Path) -> None:
-    """Draw what there are results for."""
+ALTERNATIVES = {
+    "throughput": "Median latency against requests a second for each system under 1, 16, 64 and 256 callers.",
+    "scaling": "Requests a second with one, two and four workers.",
+    "queue_growth": "Requests a second of waiting callers with 0, 10,000 and 100,000 accepted tasks in the queue.",
+}
+"""What each plot shows, in words."""
+
+
+def write(found: dict[str, Figures], directory: Path) -> dict[str, str]:
+    """Draw what there are results for, and give what each plot shows, in words."""
     for name, draw in PLOTS.items():
         if name in found:
             with mpl.rc_context(STYLE):
@@ -44,6 +52,7 @@ def write(found: dict[str, Figures], directory: Path) -> None:
                 FigureCanvasSVG(canvas)
                 draw(canvas.add_subplot(), found[name])
                 canvas.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    return {name: ALTERNATIVES[name] for name in PLOTS if name in found}
 
 
 def latency_against_throughput(axes: Axes, figures: Figures) -> None:
