@@ -38,7 +38,7 @@ STYLE: dict[Any, Any] = {
 ALTERNATIVES = {
     "throughput": "Median latency against requests a second for each system under 1, 16, 64 and 256 callers.",
     "scaling": "Requests a second with one, two and four workers.",
-    "queue_growth": "Requests a second of waiting callers with 0, 10,000 and 100,000 accepted tasks in the queue.",
+    "queue_growth": "Requests a second of waiting callers with 0, 10,000 and 100,000 tasks in the queue.",
 }
 """What each plot shows, in words."""
 
