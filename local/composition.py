@@ -6,13 +6,16 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from local.ports import free_port
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 BUILD_SECONDS = 1500
 WAIT_SECONDS = 300
 STOP_SECONDS = 20
-ANY_PORT = {"PORT": "0", "MLFLOW_PORT": "0", "RABBITMQ_MANAGEMENT_PORT": "0"}
+PORTS = ("PORT", "KEYED_PORT", "MLFLOW_PORT", "RABBITMQ_MANAGEMENT_PORT", "PROMETHEUS_PORT", "FLOWER_PORT")
 
 
 class CompositionError(RuntimeError):
@@ -22,27 +25,43 @@ class CompositionError(RuntimeError):
 class Composition:
     """One project; its owner calls `down`, whatever became of `up`."""
 
-    def __init__(self, root: Path, project: str) -> None:
+    def __init__(self, root: Path, project: str, variables: Mapping[str, str] | None = None) -> None:
         self.project = project
         self.network = f"{project}_default"
         self._root = root
+        # An address of S3 is written into answers, so that its port has to be known.
+        self._variables = dict.fromkeys(PORTS, "0") | {"AWS_PORT": str(free_port())}
+        self._variables |= {"COMPOSE_PROFILES": "ops,test", **(variables or {})}
 
     def build(self) -> None:
         """Build every image."""
         self._run("build", timeout_seconds=BUILD_SECONDS)
 
-    def up(self) -> None:
-        """Start everything and wait until it is healthy; CompositionError when that takes too long."""
+    def up(self, *services: str) -> None:
+        """Start everything, or these, and wait until healthy; CompositionError when that takes too long."""
         wait = ["--wait", "--wait-timeout", str(WAIT_SECONDS)]
-        self._run("up", "--detach", *wait, timeout_seconds=WAIT_SECONDS + 120)
+        self._run("up", "--detach", *wait, *services, timeout_seconds=WAIT_SECONDS + 120)
+
+    def scale(self, service: str, number: int) -> None:
+        """Have that many containers of a service, healthy."""
+        wait = ["--wait", "--wait-timeout", str(WAIT_SECONDS), "--scale", f"{service}={number}"]
+        left_alone = ["--detach", "--no-recreate", "--no-deps"]
+        self._run("up", *left_alone, *wait, service, timeout_seconds=WAIT_SECONDS + 120)
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's containers that run."""
+        return self._told("ps", "--quiet", service).split()
 
     def address(self, service: str, port: int) -> str:
         """Where a port of a service is published."""
-        asked = self._command("port", service, str(port))
-        done = subprocess.run(
-            asked, cwd=self._root, env=_variables(), capture_output=True, text=True, timeout=60, check=True
-        )
-        return done.stdout.strip()
+        return self._told("port", service, str(port))
+
+    def images(self) -> dict[str, int]:
+        """The bytes of every service's image, layers that are shared among them counted for each."""
+        names = self._told("config", "--images").split()
+        listing = ["docker", "image", "inspect", "--format", "{{.Size}}", *names]
+        sizes = subprocess.run(listing, capture_output=True, text=True, timeout=60, check=True)
+        return dict(zip(names, map(int, sizes.stdout.split()), strict=True))
 
     def show_state(self) -> None:
         """Print what runs and the end of every log."""
@@ -73,6 +92,13 @@ class Composition:
                 ["docker", "rm", "--force", container], capture_output=True, timeout=60, check=True
             )
 
+    def _told(self, *arguments: str) -> str:
+        asked, environ = self._command(*arguments), self._environ()
+        done = subprocess.run(
+            asked, cwd=self._root, env=environ, capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout.strip()
+
     def _command(self, *arguments: str) -> list[str]:
         return ["docker", "compose", "--project-name", self.project, "--progress", "plain", *arguments]
 
@@ -81,7 +107,7 @@ class Composition:
         process = subprocess.Popen(
             self._command(*arguments),
             cwd=self._root,
-            env=_variables(),
+            env=self._environ(),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -95,6 +121,5 @@ class Composition:
         if status and must_succeed:
             raise CompositionError(f"compose {arguments[0]} failed with status {status}")
 
-
-def _variables() -> dict[str, str]:
-    return os.environ | ANY_PORT
+    def _environ(self) -> dict[str, str]:
+        return os.environ | self._variables

@@ -10,17 +10,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import json
 import signal
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.child import StartError
 from local.composition import Composition, CompositionError
+from local.e2e_contract import ask_contract
 from local.e2e_prerequisites import PrerequisiteMissing, Prerequisites
+from local.e2e_tables import put_tables, sizes_table
 from local.lock import Lock
 from local.sam_build import sam_build, sam_images_removed, sam_validate
+from local.sam_local import served
 from local.steps import StepFailed, run, step
+from tandem.backplane.callers import digest_of, new_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,26 +34,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests" / "e2e"
+DOCUMENT = ROOT / "docs" / "10-three-ways.md"
 OPTIONAL = {
     "sam": (
-        "sam validate, build and local invoke, and the layer as it is deployed",
-        ("test_sam.py", "test_layer.py"),
+        "sam validate, build, invoke, start-api and start-lambda; the layer; the three ways side by side",
+        ("test_sam.py", "test_layer.py", "test_three_ways.py"),
     ),
     "browser": ("the API opened in a browser", ("test_browser.py",)),
 }
-TESTS_SECONDS = 1200
+TESTS_SECONDS = 600
+CALLER = "e2e"
 
 
-def ask(composition: Composition, directory: Path, left_out: list[str], extra: list[str]) -> None:
+def ask(variables: dict[str, str], left_out: list[str], extra: list[str]) -> None:
     """The tests of tests/e2e against what is up."""
     ignored = [f"--ignore={TESTS / name}" for part in left_out for name in OPTIONAL[part][1]]
-    variables = {
-        "TANDEM_E2E_URL": f"http://{composition.address('gateway', 8000)}",
-        "TANDEM_E2E_NETWORK": composition.network,
-        "TANDEM_E2E_SAM_BUILD": str(directory / "build"),
-        "SAM_LAYER_CACHE_BASEDIR": str(directory / "layers"),
-        "SAM_CLI_TELEMETRY": "0",
-    }
     pytest = [sys.executable, "-m", "pytest", str(TESTS), *ignored, *extra]
     run(pytest, directory=ROOT, seconds=TESTS_SECONDS, variables=variables)
 
@@ -56,7 +57,10 @@ def run_all(left_out: list[str], extra: list[str]) -> None:
     """Every step, and afterwards everything gone that it made."""
     needs = Prerequisites.of(ROOT)
     checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
-    composition = Composition(ROOT, f"tandem-e2e-{checkout}")
+    key = new_key()
+    composition = Composition(
+        ROOT, f"tandem-e2e-{checkout}", {"API_KEYS": json.dumps({digest_of(key): CALLER})}
+    )
     with contextlib.ExitStack() as stack:
         with step("prerequisites"):
             for part in OPTIONAL.keys() - set(left_out):
@@ -71,14 +75,68 @@ def run_all(left_out: list[str], extra: list[str]) -> None:
             composition.build()
         with step("compose: start and wait until healthy"):
             composition.up()
+        gateway = f"http://{composition.address('gateway', 8000)}"
+        ways = {"over HTTP to compose": {"CONTRACT_BASE_URL": gateway}}
+        variables = {
+            "TANDEM_E2E_URL": gateway,
+            "TANDEM_E2E_KEYED_URL": f"http://{composition.address('gateway-with-keys', 8000)}",
+            "TANDEM_E2E_KEY": key,
+            "TANDEM_E2E_PROJECT": composition.project,
+            "TANDEM_E2E_FOUND": str(directory),
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_LAYER_CACHE_BASEDIR": str(directory / "layers"),
+        }
         if "sam" not in left_out:
-            stack.enter_context(sam_images_removed())
-            with step("sam validate"):
-                sam_validate(ROOT)
-            with step("sam build"):
-                sam_build(ROOT, directory / "build")
+            api, functions = with_sam(stack, composition, directory)
+            ways["over HTTP to sam local start-api"] = {
+                "CONTRACT_BASE_URL": api,
+                "CONTRACT_API_KEY": key,
+                "CONTRACT_API": "sam",
+            }
+            ways["as events to sam local start-lambda"] = {"CONTRACT_LAMBDA_URL": functions}
+            variables |= {
+                "TANDEM_E2E_API_URL": api,
+                "TANDEM_E2E_LAMBDA_URL": functions,
+                "TANDEM_E2E_SAM_BUILD": str(directory / "build"),
+            }
+        ask_contract(ROOT, ways)
         with step("tests"):
-            ask(composition, directory, left_out, extra)
+            ask(variables, left_out, extra)
+        with step("sizes"):
+            table = sizes(composition, directory / "build")
+            print(table)
+        if not left_out and not extra:
+            (directory / "sizes.md").write_text(table)
+            put_tables(DOCUMENT, directory)
+
+
+def with_sam(stack: contextlib.ExitStack, composition: Composition, directory: Path) -> tuple[str, str]:
+    """The application built by SAM and served until `stack` ends; the addresses of the API and of Lambda."""
+    stack.enter_context(sam_images_removed())
+    with step("sam validate"):
+        sam_validate(ROOT)
+    with step("sam build"):
+        sam_build(ROOT, directory / "build")
+    template = directory / "build" / "template.yaml"
+    # Both make the same image of the layer, which the second then finds.
+    with step("sam local start-api"):
+        api = stack.enter_context(served("start-api", template, composition.network))
+    with step("sam local start-lambda"):
+        functions = stack.enter_context(served("start-lambda", template, composition.network))
+    return api, functions
+
+
+def sizes(composition: Composition, build: Path) -> str:
+    """How large the images are, and what SAM has packed, if it has."""
+    images = {
+        name.removeprefix(f"{composition.project}-"): size for name, size in composition.images().items()
+    }
+    artefacts = {}
+    for directory in build.glob("*"):
+        files = [file for file in directory.rglob("*") if file.is_file()]
+        if any(file.suffix == ".py" for file in files):
+            artefacts[directory.name] = sum(file.stat().st_size for file in files)
+    return sizes_table(images, artefacts)
 
 
 @contextlib.contextmanager
@@ -86,7 +144,7 @@ def taken_down(composition: Composition) -> Iterator[None]:
     """Show what the containers say when a step fails; remove everything in any case, uninterrupted."""
     try:
         yield
-    except (CompositionError, StepFailed):
+    except (CompositionError, StartError, StepFailed):
         with step("compose: what its containers say"):
             composition.show_state()
         raise
@@ -117,7 +175,7 @@ def main(argv: list[str]) -> int:
             run_all(chosen.without, extra)
         except KeyboardInterrupt:
             problem = "interrupted"
-        except (PrerequisiteMissing, CompositionError, StepFailed) as error:
+        except (PrerequisiteMissing, CompositionError, StartError, StepFailed) as error:
             problem = str(error)
     report(chosen.without, problem)
     return 130 if problem == "interrupted" else int(bool(problem))

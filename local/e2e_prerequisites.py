@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 ENGINE_SECONDS = 30
 SCRIPT_SECONDS = 900
-IMAGES = ("python:3.13-slim", "redis:8", "rabbitmq:4-management")
+IMAGES = ("python:3.13-slim", "redis:8", "rabbitmq:4-management", "prom/prometheus:latest")
 SAM_IMAGES = ("public.ecr.aws/lambda/python:3.13", "public.ecr.aws/sam/build-python3.13")
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from tandem.backplane import logs
-from tandem.backplane.callers import KEY_HEADER, ApiKeys, read_api_keys
+from tandem.backplane.callers import ApiKeys, read_api_keys
 from tandem.backplane.errors import NotAllowed, NotAuthenticated
 from tandem.backplane.secrets import Secret
 
@@ -28,7 +28,8 @@ def _keys() -> Secret[ApiKeys]:
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Say whether a request may pass, and as whose; raises SecretUnavailable."""
-    key = event.get("headers", {}).get(KEY_HEADER.decode())
+    # What the API found under the header's name, which `sam local` leaves among the headers as it was sent.
+    key = (event.get("identitySource") or [None])[0]
     try:
         caller = _keys().get().caller(key)
     except (NotAuthenticated, NotAllowed) as refused:

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from local.composition import Composition
+
 POLL_SECONDS = 60
 TERMINAL = {"SUCCESS", "FAILURE", "REVOKED"}
 
@@ -28,9 +30,21 @@ def gateway_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def network() -> str:
-    """The network of the composition's containers."""
-    return given("TANDEM_E2E_NETWORK")
+def project() -> str:
+    """The name of the composition."""
+    return given("TANDEM_E2E_PROJECT")
+
+
+@pytest.fixture(scope="session")
+def composition(project: str) -> Composition:
+    """What is up; it is somebody else's to take down."""
+    return Composition(Path(__file__).parents[2], project)
+
+
+@pytest.fixture(scope="session")
+def found() -> Path:
+    """Where what was found is put for `make e2e`."""
+    return Path(given("TANDEM_E2E_FOUND"))
 
 
 @pytest.fixture(scope="session")

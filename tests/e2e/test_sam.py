@@ -9,12 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import is_prediction, poll
+from local.sam_local import options
+from tests.e2e.conftest import given, is_prediction, poll
+from tests.unit.infra.cloudformation import functions, routes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 EVENTS = Path(__file__).parents[2] / "infra" / "events"
-BROKER = "amqp://tandem:tandem@rabbitmq:5672//"
-STORE = "redis://redis:6379/0"
+NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
 
 class Sam:
@@ -27,25 +28,21 @@ class Sam:
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """What the function returns for an event."""
-        # In an account the addresses are secrets, which `sam local` does not look up.
-        variables = self._scratch / "variables.json"
-        variables.write_text(json.dumps({"Parameters": {"BROKER_URL": BROKER, "REDIS_URL": STORE}}))
         path = self._scratch / "event.json"
         path.write_text(json.dumps(event))
-        command = ["sam", "local", "invoke", function, "--template", str(self._template)]
-        command += ["--event", str(path), "--docker-network", self._network, "--skip-pull-image"]
-        command += ["--env-vars", str(variables)]
+        command = ["sam", "local", "invoke", function, "--event", str(path)]
+        command += options(self._template, self._network)
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        assert "statusCode" in answer, (answer, done.stderr)
+        assert answer.keys() & {"statusCode", "isAuthorized"}, (answer, done.stderr)
         return answer
 
 
 @pytest.fixture
-def sam(sam_build: Path, network: str, tmp_path: Path) -> Sam:
+def sam(sam_build: Path, project: str, tmp_path: Path) -> Sam:
     """SAM with this run's build."""
-    return Sam(sam_build, network, tmp_path)
+    return Sam(sam_build, f"{project}_default", tmp_path)
 
 
 def event(name: str) -> dict[str, Any]:
@@ -92,3 +89,31 @@ def test_the_status_function_reads_a_task_of_the_others(sam: Sam, api: httpx.Cli
     answer = sam.invoke("TaskStatusFunction", asked)
     assert answer["statusCode"] == 200, answer
     assert body_of(answer) == task
+
+
+def test_the_authorizer_knows_the_key_in_secrets_manager(sam: Sam) -> None:
+    """The key that the composition's secret holds is its caller's; another is nobody's."""
+    asked = event("authorizer")
+    answers = []
+    for key in (given("TANDEM_E2E_KEY"), "tandem_another"):
+        asked["identitySource"], asked["headers"]["x-api-key"] = [key], key
+        answers.append(sam.invoke("AuthorizerFunction", asked))
+    assert answers == [{"isAuthorized": True, "context": {"caller": "e2e"}}, {"isAuthorized": False}]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sample_event_is_answered(name: str) -> None:
+    """Sent to its function through Lambda's own API: with an answer of the application, never a defect."""
+    asked = event(name)
+    behind = {
+        f"{method} {path}": function for function, has in functions().items() for method, path in routes(has)
+    }
+    is_authorizers = asked.get("type") == "REQUEST"
+    function = "AuthorizerFunction" if is_authorizers else behind[asked["routeKey"]]
+    url = f"{given('TANDEM_E2E_LAMBDA_URL')}/2015-03-31/functions/{function}/invocations"
+    answer = httpx.post(url, json=asked, timeout=60).raise_for_status().json()
+    if is_authorizers:
+        assert answer == {"isAuthorized": False}
+    else:
+        assert answer["statusCode"] < 500, answer
+        assert json.loads(answer["body"])

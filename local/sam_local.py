@@ -1,0 +1,68 @@
+"""`sam local start-api` and `start-lambda`: the built functions in warm containers beside the composition."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from local.child import Child
+from local.ports import LOOPBACK, answers, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+START_SECONDS = 120
+STOP_SECONDS = 40
+REGION = "eu-central-1"
+# In an account the addresses are secrets and references, which `sam local` does not look up.
+VARIABLES = {
+    "BROKER_URL": "amqp://tandem:tandem@rabbitmq:5672//",
+    "REDIS_URL": "redis://redis:6379/0",
+    "API_KEYS_SECRET": "tandem/api-keys",
+    "PAYLOAD_BUCKET": "tandem-payloads",
+}
+ENDPOINT = {"AWS_ENDPOINT_URL": "http://aws:5000"}
+
+
+def answered_here(template: Path) -> None:
+    """Have the functions of a built template ask the composition's AWS; SAM sets only what a template has."""
+    document: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
+    document["Globals"]["Function"]["Environment"]["Variables"] |= ENDPOINT
+    # The one function that Globals are not for.
+    authorizer = document["Resources"]["AuthorizerFunction"]["Properties"]
+    authorizer["Environment"]["Variables"] |= ENDPOINT
+    template.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+
+def options(template: Path, network: str) -> list[str]:
+    """What every `sam local` command is told; the file of variables lies beside the template."""
+    variables = template.with_name("variables.json")
+    variables.write_text(json.dumps({"Parameters": VARIABLES}), encoding="utf-8")
+    where = ["--template", str(template), "--docker-network", network, "--region", REGION]
+    return [*where, "--env-vars", str(variables), "--skip-pull-image"]
+
+
+@contextlib.contextmanager
+def served(kind: str, template: Path, network: str) -> Iterator[str]:
+    """Run `start-api` or `start-lambda`; gives its address. StartError when it does not come up."""
+    port = free_port()
+    log = template.parent.with_name(f"{kind}.log")
+    # Cold ones take seconds for each request, for a layer of the template is built into an image anew.
+    warm = ["--warm-containers", "EAGER", "--port", str(port)]
+    command = ["sam", "local", kind, *warm, *options(template, network)]
+    credentials = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    child = Child(
+        f"sam local {kind}", command, log=log, variables=os.environ | credentials, stop_seconds=STOP_SECONDS
+    )
+    try:
+        child.start()
+        question = b"GET / HTTP/1.0\r\n\r\n"
+        child.wait_until(lambda: answers(port, question, b"HTTP/1"), timeout_seconds=START_SECONDS)
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        child.stop()
