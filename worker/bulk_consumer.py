@@ -21,8 +21,8 @@ MOST_PREFETCHED = 16
 def prefetch_of(pool: Any, *, broker_is_redis: bool) -> int:
     """Chunks of one queue that a worker with this pool holds at most.
 
-    kombu on Redis fetches as long as it may hold more, and what arrives while a solo worker predicts is lost
-    if that moment kills it: so there it holds only what it runs.
+    kombu on Redis fetches as long as it may hold more, though others may be free to run it: so there it holds
+    only what it runs.
     """
     if batches(type(pool)):
         most: int = pool.num_processes + (0 if broker_is_redis else 1)

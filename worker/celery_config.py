@@ -91,10 +91,14 @@ def amqp_transport() -> dict[str, Any]:
     }
 
 
+def visibility_seconds(settings: Settings) -> int:
+    """After how long a killed worker's messages come back on Redis; a running task's must not."""
+    return round(settings.task_time_limit_seconds) + VISIBILITY_MARGIN_SECONDS
+
+
 def _redis_transport(settings: Settings) -> dict[str, Any]:
     return {
-        # A killed worker's messages come back after this long, and a running task's must not.
-        "visibility_timeout": round(settings.task_time_limit_seconds) + VISIBILITY_MARGIN_SECONDS,
+        "visibility_timeout": visibility_seconds(settings),
         "unacked_restore_interval": RESTORE_INTERVAL_SECONDS,
         "unacked_restore_throttle": 1,
         # Queues in the order of serving: waiting callers first.

@@ -19,6 +19,8 @@ from tandem.backplane.store import store_errors, synchronous_client
 from tandem.backplane.task_scripts import Script
 from tandem.backplane.topology import HIGH
 from tandem.backplane.topology import REDIS_RETRIES as KEY
+from worker.celery_config import visibility_seconds
+from worker.redis_slots import put_back
 
 TTL_SECONDS = 8 * 24 * 3600
 """A day over the longest life of a task."""
@@ -85,7 +87,7 @@ def move_due(settings: Settings, client: redis.Redis) -> int:
 
 
 class RetryMover(threading.Thread):
-    """Moves what is due until stopped. Owns its connection."""
+    """Moves what is due, and what a dead worker had taken, until stopped. Owns its connection."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="retry-mover", daemon=True)
@@ -98,6 +100,7 @@ class RetryMover(threading.Thread):
         away = False
         while not self._stopping.wait(LOOK_SECONDS):
             try:
+                put_back(self._client, visibility_seconds(self._settings))
                 while move_due(self._settings, self._client) == MOVED_AT_ONCE:
                     pass
                 away = False

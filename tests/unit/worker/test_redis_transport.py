@@ -9,7 +9,7 @@ import pytest
 from kombu.transport.redis import Channel
 from kombu.transport.virtual import Message
 
-from worker.redis_transport import readable
+from worker.readable_items import readable
 
 PROPERTIES = {
     "body_encoding": "base64",
@@ -21,6 +21,9 @@ BROKEN = [
     [],
     {},
     {**GOOD, "headers": None},
+    {**GOOD, "headers": {"id": {"__type__": "uuid", "__value__": "x"}}},
+    {**GOOD, "headers": {"id": {"__type__": "decimal", "__value__": "x"}}},
+    {**GOOD, "headers": {"id": {"__type__": "unheard-of", "__value__": "x"}}},
     {**GOOD, "body": {"a": 1}},
     {**GOOD, "body": "abc"},
     {**GOOD, "properties": []},
