@@ -19,7 +19,10 @@ IMAGE = "redis:8"
 PROGRAMS = Path(__file__).resolve().parent.parent / ".tandem" / "bin"
 START_SECONDS = 30
 PULL_SECONDS = 300
+DATABASES = 256
+"""Far more than a deployment needs: the tests give each of theirs one of its own."""
 SETTINGS = ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no"]
+SETTINGS += ["--databases", str(DATABASES)]
 MISSING = (
     "no Redis to run: install redis-server 6.2 or newer (apt-get install redis-server, brew install redis), "
     "or start a container engine (docker or podman), or set REDIS_URL to a Redis of yours"

@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from local.child import Child
+from local.private_redis import DATABASES
 from tandem.backplane.model_cards import WORKERS
 from tandem.schemas.model_card import WorkerHeartbeat
 
@@ -128,8 +129,8 @@ def live_worker(
 
 @pytest.fixture(scope="session")
 def redis_database(redis_server: PrivateRedis) -> Callable[[], str]:
-    """Give the URL of an empty database of the session's Redis, a new one at each call (there are 15)."""
-    numbers = itertools.cycle(range(1, 16))
+    """Give the URL of an empty database of the session's Redis, another at each call."""
+    numbers = iter(range(1, DATABASES))
 
     def give() -> str:
         url = urlunsplit(urlsplit(redis_server.url)._replace(path=f"/{next(numbers)}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +37,14 @@ def ended(live: Deployment, status_url: str) -> dict[str, Any]:
     return task
 
 
+def started(live: Deployment, status_url: str) -> None:
+    """Wait until a worker has taken the task up."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while live.call("GET", status_url).json()["status"] == "PENDING":
+        assert time.monotonic() < deadline, "no worker has taken it up"
+        time.sleep(0.02)
+
+
 def test_a_wait_that_suffices_ends_in_the_answer(live: Deployment) -> None:
     """And says that it was honoured."""
     answer = slow(live, 0, prefer="wait=15")
@@ -57,6 +66,7 @@ def test_a_wait_that_does_not_suffice_ends_in_504(live: Deployment) -> None:
 def test_what_was_not_started_in_time_never_runs(live: Deployment) -> None:
     """While the worker is busy a second caller gives up: its task ends REVOKED, and stays so."""
     busy = slow(live, 3, prefer="respond-async")
+    started(live, busy.headers["location"])
     problem = assert_problem(slow(live, 0, prefer="wait=1"), 504, "deadline-passed")
     assert live.call("GET", problem["status_url"]).json()["status"] == "REVOKED"
     assert ended(live, busy.headers["location"])["status"] == "SUCCESS"
