@@ -130,7 +130,7 @@ def live_worker(
 @pytest.fixture(scope="session")
 def redis_database(redis_server: PrivateRedis) -> Callable[[], str]:
     """Give the URL of an empty database of the session's Redis, another at each call."""
-    numbers = iter(range(1, DATABASES))
+    numbers = itertools.cycle(range(1, DATABASES))
 
     def give() -> str:
         url = urlunsplit(urlsplit(redis_server.url)._replace(path=f"/{next(numbers)}"))
