@@ -1,11 +1,12 @@
-"""The two tasks, and the one place in the worker where exceptions become what happens to a message.
+"""The two tasks of single predictions, and the place in the worker where exceptions become what happens to a message.
 
 - The work ended, well or not: its result is stored, the message is acknowledged.
 - What stopped it can pass (the store is away, the model not loaded): it is tried again after a pause.
 - Its attempts are spent: it is stored as a failure and dead-lettered.
 - A defect of ours: stored as a failure, dead-lettered, logged with its trace.
 
-The same for one message (every pool) and for a micro-batch (`worker/batching.py`).
+The same for one message (every pool) and for a micro-batch (`worker/batching.py`). A chunk of a job ends in
+other ways; its twin of this boundary is `step` in `worker/bulk.py`.
 """
 
 import logging

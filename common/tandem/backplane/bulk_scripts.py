@@ -14,7 +14,7 @@ them again. A chunk that is delivered again goes on behind its last part. The ha
 task may, and is deleted by whoever comes and finds that the task has ended.
 """
 
-from tandem.backplane.task_scripts import _COMMON, Script, keys_of
+from tandem.backplane.task_scripts import COMMON, Script, keys_of
 
 
 def parts_key(task_id: str) -> str:
@@ -28,7 +28,7 @@ def bulk_keys_of(task_id: str) -> list[str]:
 
 
 _PARTS = (
-    _COMMON
+    COMMON
     + """
 local parts = KEYS[4]
 local function reached(first, last)

@@ -33,7 +33,8 @@ TandemError
 ├── TaskTimedOut               502 task-timed-out       (ran longer than the time limit)
 └── TaskRevoked                409 task-revoked         (canceled or expired while its caller waited)
 
-Raised deep, translated in two places only: `backplane/problems.py` (HTTP) and the worker's task boundary.
+Raised deep, translated in two places only: `backplane/problems.py` (HTTP) and the worker's task
+boundary (`worker/tasks.py`, and `worker/bulk.py` for chunks of a job).
 What a model itself raises, which can be anything, becomes a ModelError in `worker/model_code.py`.
 """
 

@@ -54,7 +54,7 @@ class Script:
         object.__setattr__(self, "sha", sha1(self.text.encode(), usedforsecurity=False).hexdigest())
 
 
-_COMMON = """
+COMMON = """
 local record, meta, gone = KEYS[1], KEYS[2], KEYS[3]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -91,7 +91,7 @@ end
 """
 
 ACCEPT = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: expires in ms, result ttl ms, gone ttl ms, total rows, owner. Gives 1, or 0 where the id is taken.
 if redis.call('EXISTS', record, gone) > 0 then return 0 end
@@ -105,7 +105,7 @@ return 1
 )
 
 FORGET = Script(
-    _COMMON
+    COMMON
     + """
 -- Takes back an acceptance whose message certainly never reached the broker.
 if redis.call('HGET', record, 's') == 'PENDING' and redis.call('HGET', record, 'n') == '0' then
@@ -116,7 +116,7 @@ return 0
 )
 
 START = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: submitted ms, start deadline ms (0: none), expires in ms, result ttl ms, gone ttl ms, max attempts,
 -- k (1 where the sender was given the id, 0 for a caller that only waits), the call's own mark ('' for none).
@@ -148,7 +148,7 @@ return {'run', attempt}
 )
 
 FINISH = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: attempt (0: whatever it is), state, meta JSON, error JSON ('' for none), result ttl ms, gone ttl ms,
 -- short ttl ms, reply channel ('' for none). Gives 1, or 0 where this attempt no longer counts.
@@ -177,7 +177,7 @@ return 1
 )
 
 RETRY = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: attempt. The attempt gives the task back for another and does not count; gives 1, or 0 where it has
 -- been taken over or has ended.
@@ -192,7 +192,7 @@ return 1
 )
 
 CANCEL = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: result ttl ms, gone ttl ms, caller. Gives the state now and whether this call made it so; of another
 -- caller's task what it gives where there is none.
@@ -206,7 +206,7 @@ return {'REVOKED', 1}
 )
 
 ABANDON = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: submitted ms, result ttl ms, gone ttl ms, caller. The waiting caller's deadline has passed, and from
 -- now on the task is that caller's to read.
@@ -234,7 +234,7 @@ return {state, redis.call('GET', meta) or ''}
 )
 
 READ = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: result ttl ms, gone ttl ms, caller. Gives {fields, meta JSON or '', gone}; of another caller's task
 -- what it gives where there is none.
@@ -245,7 +245,7 @@ return {redis.call('HGETALL', record), redis.call('GET', meta) or '', redis.call
 )
 
 PROGRESS = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: attempt, done, total. Gives 1, or 0 where this attempt is no longer the one that counts.
 local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
@@ -256,7 +256,7 @@ return 1
 )
 
 REOPEN = Script(
-    _COMMON
+    COMMON
     + """
 -- ARGV: expires in ms, result ttl ms, gone ttl ms. A failed task is to be run again, because somebody looked
 -- at its dead letter and said so. The attempts count on, so that a stale one stays fenced. Opening again what
