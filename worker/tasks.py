@@ -1,4 +1,4 @@
-"""The two tasks of single predictions, and the place in the worker where exceptions become what happens to a message.
+"""Single predictions as tasks, and where in the worker exceptions become what happens to a message.
 
 - The work ended, well or not: its result is stored, the message is acknowledged.
 - What stopped it can pass (the store is away, the model not loaded): it is tried again after a pause.
