@@ -1,7 +1,7 @@
 """What the end-to-end run needs of the machine: a container engine, SAM and a browser.
 
-A directory of scripts that bring them is used where there is one (`TANDEM_LAB`, else `../shared/lab`);
-without it each must be there already. What is missing is named, together with the way to do without it.
+A directory of scripts that bring them is used where there is one (`TANDEM_LAB`, else `../shared/lab`), and
+apt for the browser where we are root; without them each must be there already. What is missing is named, together with the way to do without it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from local import debian_packages
+
 ENGINE_SECONDS = 30
 SCRIPT_SECONDS = 900
 IMAGES = ("python:3.13-slim", "redis:8", "rabbitmq:4-management", "prom/prometheus:latest")
+BROWSER_PACKAGES = ("chromium", "chromium-driver")
 SAM_IMAGES = ("public.ecr.aws/lambda/python:3.13", "public.ecr.aws/sam/build-python3.13")
 
 
@@ -56,8 +59,13 @@ class Prerequisites(NamedTuple):
         self._bring("sam.sh")
 
     def browser(self) -> None:
-        """See that a headless Chromium can be driven."""
-        if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
+        """See that a headless Chromium can be driven; Debian's is installed where this process may."""
+        if _has_browser():
+            return
+        if debian_packages.can_install():
+            print(f"no browser on this machine: installing {' and '.join(BROWSER_PACKAGES)}", flush=True)
+            debian_packages.install(*BROWSER_PACKAGES)
+        if not _has_browser():
             raise PrerequisiteMissing(
                 "no `chromium` and `chromedriver` on the PATH: install them "
                 "(apt-get install chromium chromium-driver), or leave them out with --without browser"
@@ -84,6 +92,10 @@ class Prerequisites(NamedTuple):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=SCRIPT_SECONDS, check=False)
         if done.returncode:
             raise PrerequisiteMissing(f"{self.lab / script} failed with status {done.returncode}")
+
+
+def _has_browser() -> bool:
+    return all(shutil.which(program) is not None for program in ("chromium", "chromedriver"))
 
 
 def _answers(*command: str) -> bool:

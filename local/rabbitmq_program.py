@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from local import debian_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INSTALLED = ("/usr/lib/rabbitmq/lib", "/opt")
-INSTALL_SECONDS = 900
 
 
 def scripts() -> Path | None:
@@ -33,20 +32,12 @@ def scripts() -> Path | None:
 
 def install() -> Path | None:
     """Install the distribution's package, without starting its service; None where that cannot be done."""
-    if os.name != "posix" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not debian_packages.can_install():
         return None
     print("no RabbitMQ on this machine: installing the package rabbitmq-server (its service is not started)")
-    settings = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    options = ["-q", "-y", "--no-install-recommends"]
     with _no_service_starts():
-        for arguments in (["update", "-q"], ["install", *options, "rabbitmq-server"]):
-            command = ["apt-get", *arguments]
-            done = subprocess.run(
-                command, env=settings, stdout=subprocess.DEVNULL, timeout=INSTALL_SECONDS, check=False
-            )
-        if done.returncode:
-            return None
-    return scripts()
+        installed = debian_packages.install("rabbitmq-server")
+    return scripts() if installed else None
 
 
 @contextmanager

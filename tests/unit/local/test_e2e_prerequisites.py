@@ -98,3 +98,37 @@ def test_what_can_be_left_out_is_named_with_the_way_to_do_so(
     for name in (program, "chromedriver"):
         machine.program(name)
     getattr(machine.needs, part)()
+
+
+@pytest.fixture
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests counts as root."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_missing_browser_is_installed_by_root(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The package lists first, as a new machine has none; then both packages at once."""
+    monkeypatch.setenv("PATH", f"{machine.bin}:{tmp_path}")
+    made = " ".join(str(machine.bin / name) for name in ("chromium", "chromedriver"))
+    machine.program(
+        "apt-get",
+        f'echo "$*" >> {tmp_path}/asked\n[ "$4" != install ] || for p in {made}; do /bin/ln -s /bin/true $p; done',
+    )
+    machine.needs.browser()
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked[0].endswith(" update")
+    assert asked[1].endswith("--no-install-recommends chromium chromium-driver")
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_browser_that_apt_does_not_bring_is_named(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without its registry: what to install stands in the message all the same."""
+    monkeypatch.setenv("PATH", str(machine.bin))
+    machine.program("apt-get", "exit 100")
+    with pytest.raises(PrerequisiteMissing, match="apt-get install chromium chromium-driver"):
+        machine.needs.browser()
