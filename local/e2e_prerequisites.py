@@ -1,7 +1,8 @@
 """What the end-to-end run needs of the machine: a container engine, SAM and a browser.
 
 A directory of scripts that bring them is used where there is one (`TANDEM_LAB`, else `../shared/lab`), and
-apt for the browser where we are root; without them each must be there already. What is missing is named, together with the way to do without it.
+apt for the browser where we are root; without them each must be there already. What is missing is named,
+together with the way to do without it.
 """
 
 from __future__ import annotations
