@@ -41,7 +41,7 @@ VARIABLES = {
     "run": "RESULTS FIXTURES AS_OF PORT BROKER_URL REDIS_URL MLFLOW_TRACKING_URI WORKER_POOL WEB_CONCURRENCY",
     "test": "ARGS (further arguments for pytest)",
     "bench": "QUICK ONLY PEERS ROUNDS SECONDS MINUTES",
-    "faults": "TASKS BROKER (rabbitmq, rabbitmq4, redis or a URL) ROWS SEED WORKER_POOL",
+    "faults": "TASKS BROKER (rabbitmq, rabbitmq4, redis or a URL) ROWS SEED RATE WORKER_POOL",
     "soak": "MINUTES BROKER SEED WORKER_POOL",
     "all": "TANDEM_VENV (use the environment in this directory as it is)",
 }

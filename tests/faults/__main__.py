@@ -1,7 +1,8 @@
 """`make faults`: inject every fault that one machine allows, count, and fail where an invariant is broken.
 
 Variables: TASKS (10000 a row), BROKER (rabbitmq, rabbitmq4, redis or a URL), ROWS (names, all of them by
-default), SEED, WORKER_POOL. The table goes into docs/06-faults.md when every row was asked for.
+default), SEED, RATE (submissions a second at most, 300), WORKER_POOL. The table goes into docs/06-faults.md
+when every row was asked for.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ async def run(options: Options, system: System) -> list[Outcome]:
             say(f"{name}: not run, {reason}")
             continue
         try:
-            outcome = await run_row(system, row, tasks=options.tasks, seed=options.seed)
+            outcome = await run_row(system, row, tasks=options.tasks, seed=options.seed, rate=options.rate)
         except BROKE_OFF as error:
             outcome = failed(name, error)
         outcomes.append(outcome)

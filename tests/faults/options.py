@@ -10,6 +10,8 @@ from tests.faults.brokers import BROKERS, GIVEN
 from tests.faults.matrix import ROWS
 
 TASKS = 10_000
+RATE = 300.0
+"""Submissions a second at most: what two cores do, so that a backlog is caught up with."""
 MINUTES = 5.0
 
 
@@ -26,6 +28,7 @@ class Options:
     rows: tuple[str, ...]
     seed: int
     minutes: float
+    rate: float = RATE
 
     @classmethod
     def of_environment(cls) -> Options:
@@ -44,9 +47,10 @@ class Options:
                 rows or tuple(ROWS),
                 int(environ.get("SEED") or secrets.randbelow(10**6)),
                 float(environ.get("MINUTES") or MINUTES),
+                max(1.0, float(environ.get("RATE") or RATE)),
             )
         except ValueError as error:
-            raise OptionError(f"TASKS, SEED and MINUTES must be numbers ({error})") from error
+            raise OptionError(f"TASKS, SEED, MINUTES and RATE must be numbers ({error})") from error
 
     @property
     def is_whole(self) -> bool:
@@ -58,4 +62,5 @@ class Options:
         """How the run is repeated."""
         broker = "URL" if GIVEN.fullmatch(self.broker) else self.broker
         rows = "" if self.is_whole else f" ROWS={','.join(self.rows)}"
-        return f"make faults BROKER={broker} TASKS={self.tasks} SEED={self.seed}{rows}"
+        rate = "" if self.rate == RATE else f" RATE={self.rate:g}"
+        return f"make faults BROKER={broker} TASKS={self.tasks} SEED={self.seed}{rate}{rows}"

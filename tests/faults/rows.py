@@ -17,9 +17,8 @@ from tests.faults.system import QUORUM_SECONDS, System
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-RATE = 300.0
 PREFORK_RATE = 80.0
-"""Submissions a second at most, below what two cores do, so that a backlog is caught up with."""
+"""Submissions a second at most under prefork, which does fewer."""
 UNDER_WAY_SECONDS = 120
 MAX_ROW_SECONDS = 1800
 Result = TypeVar("Result")
@@ -132,7 +131,9 @@ def failed(name: str, error: BaseException) -> Outcome:
     return Outcome(name, Ledger(), [f"it broke off: {repr(cause)[:200]}" for cause in causes], [], 0.0)
 
 
-async def run_row(system: System, row: Row, *, tasks: int, seed: int, brief: bool = False) -> Outcome:
+async def run_row(
+    system: System, row: Row, *, tasks: int, seed: int, rate: float, brief: bool = False
+) -> Outcome:
     """Put load on the system, inject, let everything end, count. Raises StartError where it cannot begin."""
     started = time.monotonic()
     await asyncio.to_thread(system.arrange, row.setup)
@@ -142,7 +143,7 @@ async def run_row(system: System, row: Row, *, tasks: int, seed: int, brief: boo
     lasts = row.lasts / 5 if brief else row.lasts
     async with asyncio.timeout(MAX_ROW_SECONDS):
         caller = Caller(client_of(system.url), ledger)
-        rate = min(RATE if row.setup.pool == "solo" else PREFORK_RATE, tasks / (lasts + 3))
+        rate = min(rate if row.setup.pool == "solo" else min(rate, PREFORK_RATE), tasks / (lasts + 3))
         load = Load(caller, tasks=tasks, rate=rate, seconds=row.seconds, **dict(row.members))
         rng = random.Random(f"{seed}-{row.name}")  # noqa: S311  repeatable on purpose
         scene = Scene(system, load, caller, ledger, rng, brief)

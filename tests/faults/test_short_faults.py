@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.matrix import ROWS
+from tests.faults.options import RATE
 from tests.faults.rows import run_row
 from tests.faults.system import System
 
@@ -32,6 +33,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.mark.parametrize("name", SHORT)
 def test_no_accepted_task_is_lost_and_none_has_its_effect_twice(name: str, system: System) -> None:
     """Whatever happens: each 202 ends, once, in time, and no call hangs or fails in an undocumented way."""
-    outcome = asyncio.run(run_row(system, ROWS[name], tasks=TASKS, seed=SEED, brief=True))
+    outcome = asyncio.run(run_row(system, ROWS[name], tasks=TASKS, seed=SEED, rate=RATE, brief=True))
     assert not outcome.broken, f"{name}: {'; '.join(outcome.broken)}"
     assert outcome.figures.done, f"{name}: nothing was done at all"
