@@ -57,6 +57,9 @@ def _nothing(answer: Mapping[str, Any]) -> None:
 EXCHANGES = {
     "tandem": Exchange("/predict/", _features, _of_match),
     "tandem-async": Exchange("/predict/async/", _features, _nothing, ACCEPTED),
+    "tandem-counted": Exchange(
+        "/predict/?model=counted", _features, lambda answer: answer["prediction"]["output"]
+    ),
     "tandem-slow": Exchange("/predict/?model=slow", _features, _nothing),
     "features": Exchange("/predict", _features, lambda answer: answer["probabilities"]),
     "rows": Exchange("/predict", lambda row: {"rows": [row]}, lambda answer: answer[0]),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench import (
     accepting,
+    batch_sizes,
     bulk,
     cold_start,
     equality,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MEASUREMENTS: dict[str, ModuleType] = {
     "throughput": throughput,
+    "batch_sizes": batch_sizes,
     "accepting": accepting,
     "flood": flood,
     "equality": equality,

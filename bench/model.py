@@ -1,6 +1,6 @@
 """The model that every system serves, made once with a fixed seed, and rows to ask with their answers.
 
-`python -m bench.model DIRECTORY` leaves there: a registry (`mlflow.db`) with `match-outcome` and `slow` at
+`python -m bench.model DIRECTORY` leaves there: a registry (`mlflow.db`) with `match-outcome` and OTHERS at
 `champion`, `model/`, the same model as a directory for whoever wants a path, and `rows.json`, written last.
 The expected answers are computed one row at a time.
 """
@@ -27,6 +27,8 @@ SEED = 20260425
 FEATURES = [f"feature_{number}" for number in range(12)]
 TRAINED_ON, ASKED = 4_000, 10_000
 ALIAS = "champion"
+OTHERS = ("slow", "counted")
+"""Models that are programs beside this one, each for one measurement."""
 
 
 def main(directory: Path) -> None:
@@ -54,16 +56,19 @@ def main(directory: Path) -> None:
             pyfunc_predict_fn="predict_proba",
             pip_requirements=["scikit-learn"],
         )
-        mlflow.pyfunc.log_model(
-            name="slow",
-            registered_model_name="slow",
-            python_model=str(Path(__file__).with_name("slow_model.py")),
-            signature=signature,
-            pip_requirements=["pandas"],
+        os.environ["BENCH_MODEL"] = mlflow.artifacts.download_artifacts(
+            logged.model_uri, dst_path=str(directory / "model")
         )
-    for name in ("match-outcome", "slow"):
+        for name in OTHERS:
+            mlflow.pyfunc.log_model(
+                name=name,
+                registered_model_name=name,
+                python_model=str(Path(__file__).with_name(f"{name}_model.py")),
+                signature=signature,
+                pip_requirements=["pandas"],
+            )
+    for name in ("match-outcome", *OTHERS):
         mlflow.MlflowClient().set_registered_model_alias(name, ALIAS, "1")
-    mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(directory / "model"))
     _ask(mlflow.pyfunc.load_model(str(directory / "model")), _frame(numbers, ASKED), directory)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import NullLocator
 
 from bench.statistics import median
 
@@ -37,6 +38,7 @@ STYLE: dict[Any, Any] = {
 
 ALTERNATIVES = {
     "throughput": "Median latency against requests a second for each system under 1, 16, 64 and 256 callers.",
+    "batch_sizes": "Rows a call of the model, mean and largest, under 1 to 256 callers.",
     "scaling": "Requests a second with one, two and four workers.",
     "queue_growth": "Requests a second of waiting callers with 0, 10,000 and 100,000 tasks in the queue.",
 }
@@ -84,6 +86,21 @@ def latency_against_throughput(axes: Axes, figures: Figures) -> None:
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
+def batch_sizes(axes: Axes, figures: Figures) -> None:
+    """Rows a call by callers: the mean, and the largest."""
+    points: list[dict[str, Any]] = figures["points"]
+    callers = [point["callers"] for point in points]
+    axes.plot(
+        callers, [point["mean"] for point in points], marker="o", color=OURS, linewidth=2.5, label="mean"
+    )
+    axes.plot(callers, [point["largest"] for point in points], color=GREY, linestyle="--", label="largest")
+    axes.set(xscale="log", yscale="log", xlabel="callers at once", ylabel="rows a call of the model")
+    axes.set_xticks(callers, [str(number) for number in callers], minor=False)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(NUMBERS)
+    axes.legend(frameon=False)
+
+
 def scaling(axes: Axes, figures: Figures) -> None:
     """Requests a second by workers, and what as many times the first would be."""
     workers = sorted(map(int, figures["workers"]))
@@ -109,6 +126,7 @@ def queue_growth(axes: Axes, figures: Figures) -> None:
 
 PLOTS: dict[str, Callable[[Axes, Figures], None]] = {
     "throughput": latency_against_throughput,
+    "batch_sizes": batch_sizes,
     "scaling": scaling,
     "queue_growth": queue_growth,
 }

@@ -33,7 +33,7 @@ def requirements(peer: str) -> Path:
 def make_model() -> None:
     """Train and ask once, and again when the programs that do so are other ones."""
     directory = place.ROWS.parent
-    programs = [place.HERE / name for name in ("model.py", "slow_model.py")]
+    programs = [place.HERE / name for name in ("model.py", "slow_model.py", "counted_model.py")]
     wanted = hashlib.sha256(b"".join(program.read_bytes() for program in programs)).hexdigest()
     stamp = directory / "made"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:

@@ -29,7 +29,9 @@ def measure(bench: Bench) -> Figures:
     failures = 0
     for number in range(min(ROUNDS, bench.options.rounds)):
         for count in COUNTS if number % 2 == 0 else COUNTS[::-1]:
-            with tandem(workers=count, exchange="tandem-slow").running(bench.servers) as running:
+            with tandem(workers=count, exchange="tandem-slow", SERVED_MODELS="slow").running(
+                bench.servers
+            ) as running:
                 _wait_for(count, bench.servers.redis_url)
                 result = bench.window(running, "tandem-slow", CALLERS, warm_seconds=3).result
             found[str(count)].append(round(result.rate, 1))

@@ -42,7 +42,7 @@ def processes(port: int, servers: Servers, *, workers: int = 1, **settings: str)
         MLFLOW_TRACKING_URI=place.REGISTRY,
         PROMETHEUS_MULTIPROC_DIR=str(counts),
         PYTHONPATH=os.environ.get("PYTHONPATH", ""),
-        **settings,
+        **{"SERVED_MODELS": "match-outcome", **settings},
     )
     serve = [
         serving.worker(options, environ, place.LOGS / f"worker-{number}", f"bench{number}")

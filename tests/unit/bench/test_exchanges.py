@@ -12,6 +12,7 @@ ROW = {"first": 1.5, "second": 2.0}
 CHANCES = [0.5, 0.3, 0.2]
 ANSWERS = {
     "tandem": {"prediction": {"probabilities": {"0": 0.5, "1": 0.3, "2": 0.2}}},
+    "tandem-counted": {"prediction": {"output": CHANCES}},
     "features": {"probabilities": CHANCES},
     "rows": [CHANCES],
     "mlflow": {"predictions": [CHANCES]},

@@ -19,6 +19,12 @@ FOUND: dict[str, Any] = {
             for name in ("tandem", "naive")
         }
     },
+    "batch_sizes": {
+        "points": [
+            {"callers": 1, "mean": 1.0, "largest": 1},
+            {"callers": 64, "mean": 20.5, "largest": 64},
+        ]
+    },
     "scaling": {"workers": {"1": [390.0], "2": [760.0], "4": [1400.0]}},
     "queue_growth": {"points": [{"queued": 0, "rate": 900.0}, {"queued": 100_000, "rate": 850.0}]},
 }
