@@ -1,5 +1,7 @@
 """What an operator asks: how much waits in which queue, who takes it, who lives and with which models."""
 
+from tandem.backplane.collector import collect_again
+
 import asyncio
 
 from tandem.backplane.edge import edge
@@ -44,3 +46,4 @@ def _status(beat: WorkerHeartbeat) -> WorkerStatus:
 
 
 add_health_routes(app)
+collect_again()

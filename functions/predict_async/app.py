@@ -1,5 +1,7 @@
 """Accept one prediction, or many as one job, and answer at once; task_status tells what becomes of it."""
 
+from tandem.backplane.collector import collect_again
+
 from typing import Any
 
 from fastapi import Request
@@ -96,3 +98,4 @@ def _refuse_callback(asked: LaterRequest) -> None:
 
 
 add_health_routes(app)
+collect_again()

@@ -1,5 +1,7 @@
 """Wait for one prediction, from features in the body or from those stored for a match."""
 
+from tandem.backplane.collector import collect_again
+
 import asyncio
 from contextlib import suppress
 from typing import Any
@@ -149,3 +151,4 @@ def _answer_of(request: Request, meta: bytes, headers: dict[str, str]) -> Respon
 
 
 add_health_routes(app)
+collect_again()

@@ -1,5 +1,7 @@
 """State and result of a task, canceling it, and health."""
 
+from tandem.backplane.collector import collect_again
+
 import asyncio
 import hashlib
 import re
@@ -87,3 +89,4 @@ def _answer(request: Request, record: TaskRecord) -> Response:
 
 
 add_health_routes(app)
+collect_again()

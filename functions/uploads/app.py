@@ -1,5 +1,7 @@
 """Where to send a payload that is over the inline limit."""
 
+from tandem.backplane.collector import collect_again
+
 import asyncio
 
 from fastapi import Request
@@ -42,3 +44,4 @@ async def offer_upload(request: Request) -> UploadAnswer:
 
 
 add_health_routes(app)
+collect_again()

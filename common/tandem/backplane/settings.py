@@ -30,7 +30,7 @@ class Settings(BaseModel):
     """The registry; needed by the worker and the models, never by a function."""
     served_models: str = ""
     """Comma-separated `name` or `name@alias`; empty: every registered model that has the alias."""
-    # Not \w: of Unicode's letters, so many times, pydantic's engine makes an automaton for 70 ms of every start.
+    # Not \w: for so many of Unicode's letters pydantic's engine makes an automaton, 70 ms of every start.
     model_alias: str = Field("champion", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     match_model: str = Field("match-outcome", pattern=r"^[A-Za-z0-9_.-]{1,128}$")
     as_of: date | None = None
