@@ -12,7 +12,7 @@ from tandem.backplane.bulk import accept_job, read_job
 from tandem.backplane.edge import edge
 from tandem.backplane.errors import InvalidRequest
 from tandem.backplane.health import add_health_routes
-from tandem.backplane.http import create_app, route
+from tandem.backplane.http import create_app, direct_route, route
 from tandem.backplane.lambda_handler import mangum_handler
 from tandem.backplane.openapi import json_body
 from tandem.backplane.parameters import SELECTION, Selection, selection_of
@@ -35,7 +35,7 @@ ACCEPTS: dict[str, Any] = {"status_code": 202, "response_model": Accepted, "tags
 ALIAS_SELECTION = {"parameters": [one for one in SELECTION["parameters"] if one["name"] == "alias"]}
 
 
-@route(app, "POST", "/predict/async/", openapi_extra=json_body(AsyncRequest) | SELECTION, **ACCEPTS)
+@direct_route(app, "/predict/async/", openapi_extra=json_body(AsyncRequest) | SELECTION, **ACCEPTS)
 async def predict_later(request: Request) -> Response:
     """Accept one prediction, from features in the body or from those stored for a match."""
     wired = edge()
@@ -59,7 +59,7 @@ async def predict_later(request: Request) -> Response:
     return await once(wired, request, body, submit)
 
 
-@route(app, "POST", "/predict/batch/", openapi_extra=json_body(BatchRequest) | SELECTION, **ACCEPTS)
+@direct_route(app, "/predict/batch/", openapi_extra=json_body(BatchRequest) | SELECTION, **ACCEPTS)
 async def predict_rows(request: Request) -> Response:
     """Accept many rows as one job. Its result has a prediction for each row, or null and the row's errors."""
     return await _accept_rows(request, selection_of(request))

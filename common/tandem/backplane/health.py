@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from tandem.backplane.edge import Edge, edge
 from tandem.backplane.errors import PROBLEM_TYPE_PREFIX, TandemError, Unavailable
-from tandem.backplane.http import route
+from tandem.backplane.http import FunctionApp, route
 from tandem.backplane.problems import problem_response
 from tandem.backplane.store import store_errors
 
@@ -61,7 +61,7 @@ async def ready(request: Request) -> Response:
     return problem_response(request.scope, problem)
 
 
-def add_health_routes(app: FastAPI) -> None:
+def add_health_routes(app: FunctionApp) -> None:
     """Add the health routes to a function's application."""
     route(app, "GET", "/health/live", tags=["health"])(live)
     route(app, "GET", "/health/ready", tags=["health"])(ready)

@@ -1,12 +1,13 @@
 """One function's HTTP application: what all of them have in common, and nothing of any route.
 
 Routes are FastAPI's. Those that predict are dispatched past it (`direct`): its way from the server to an
-endpoint and back costs as much as all that the endpoint does (ADR 11).
+endpoint and back costs as much as all that the endpoint does (ADR 11). Where there are such, FastAPI compiles
+routes when they are first needed: it takes 25 ms, which a function that is started to predict does without.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
@@ -31,13 +32,37 @@ Direct = Callable[[Request], Awaitable[Response]]
 """An endpoint that takes the request alone and gives the response itself."""
 
 
+class DirectRoute(NamedTuple):
+    """What log and metrics ask of the route in a scope."""
+
+    path: str
+
+
 class FunctionApp(FastAPI):
     """A FastAPI application that documents its problems."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
         self.direct: dict[tuple[str, str], ASGIApp] = {}
         """By method and path."""
+        self._uncompiled: list[Callable[[], None]] = []
+        super().__init__(**options)
+
+    def add_route_later(self, add: Callable[[], None]) -> None:
+        """Have `add` called when routes are needed: now, unless there are direct ones before them."""
+        self._uncompiled.append(add)
+        if not self.direct:
+            self._compile_routes()
+
+    def _compile_routes(self) -> None:
+        uncompiled, self._uncompiled = self._uncompiled, []
+        for add in uncompiled:
+            add()
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Every route."""
+        self._compile_routes()
+        return super().routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -46,6 +71,8 @@ class FunctionApp(FastAPI):
             "root_path"
         ):  # behind a prefix, the path is FastAPI's to read
             direct = self.direct.get((scope["method"], scope["path"]))
+        if direct is None:
+            self._compile_routes()
         await (direct or super().__call__)(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
@@ -81,11 +108,12 @@ def create_app(title: str, description: str) -> FunctionApp:
     return app
 
 
-def _dispatched(endpoint: Direct, registered: BaseRoute) -> ASGIApp:
+def _dispatched(endpoint: Direct, path: str) -> ASGIApp:
     """The endpoint as an application: what FastAPI would do of it that is used here."""
+    route = DirectRoute(path)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = registered
+        scope["route"] = route
         try:
             response = await endpoint(Request(scope, receive))
         except TandemError as error:
@@ -95,13 +123,20 @@ def _dispatched(endpoint: Direct, registered: BaseRoute) -> ASGIApp:
     return RequestBoundary(answer)
 
 
-def route(app: FastAPI, method: str, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+def _other_form(path: str) -> str:
+    return path.rstrip("/") if path.endswith("/") else path + "/"
+
+
+def route(app: FunctionApp, method: str, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
     """Register an endpoint under `path` and, undocumented, under its other form of the trailing slash."""
-    other = path.rstrip("/") if path.endswith("/") else path + "/"
 
     def register(endpoint: Endpoint) -> Endpoint:
-        app.add_api_route(path, endpoint, methods=[method], **options)
-        app.add_api_route(other, endpoint, methods=[method], **{**options, "include_in_schema": False})
+        def add() -> None:
+            app.add_api_route(path, endpoint, methods=[method], **options)
+            undocumented = options | {"include_in_schema": False}
+            app.add_api_route(_other_form(path), endpoint, methods=[method], **undocumented)
+
+        app.add_route_later(add)
         return endpoint
 
     return register
@@ -111,10 +146,8 @@ def direct_route(app: FunctionApp, path: str, **options: Any) -> Callable[[Direc
     """Register a POST endpoint as `route` does, and dispatch to it past FastAPI. `path` has no parameters."""
 
     def register(endpoint: Direct) -> Direct:
-        route(app, "POST", path, **options)(endpoint)
-        for registered in app.routes[-2:]:
-            answer = _dispatched(endpoint, registered)
-            app.direct["POST", registered.path] = answer  # type: ignore[attr-defined]  # an APIRoute has one
-        return endpoint
+        for form in (path, _other_form(path)):
+            app.direct["POST", form] = _dispatched(endpoint, form)
+        return route(app, "POST", path, **options)(endpoint)
 
     return register

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 
 from tandem.backplane.access_log import log as access_log
 from tandem.backplane.errors import QueueFull, TandemError
-from tandem.backplane.http import FunctionApp, create_app, route
+from tandem.backplane.http import FunctionApp, create_app, direct_route, route
 from tandem.backplane.logs import JsonFormatter
 from tandem.backplane.parameters import Integer
 
@@ -139,3 +141,25 @@ def test_problems_are_documented() -> None:
     answers = document["paths"]["/full/"]["get"]["responses"]
     assert set(answers["4XX"]["content"]) == {"application/problem+json"}
     assert "request_id" in document["components"]["schemas"]["Problem"]["properties"]
+
+
+def test_a_direct_route_is_answered_before_any_is_compiled() -> None:
+    """In both forms; the others come with the first request for one, and all are in the document."""
+    app = create_app("Test", "Direct and not")
+
+    @direct_route(app, "/direct/")
+    async def direct(request: Request) -> Response:
+        return PlainTextResponse(request.scope["route"].path)
+
+    @route(app, "GET", "/other/{number}")
+    async def other(number: Integer) -> int:
+        return number
+
+    client = TestClient(app)
+    for path in ("/direct", "/direct/"):
+        assert client.post(path).text == path
+    assert not app.router.routes
+    assert client.get("/other/7").json() == 7
+    assert client.get("/direct/").status_code == 405
+    assert set(app.openapi()["paths"]) == {"/direct/", "/other/{number}"}
+    assert len(app.routes) == 4
