@@ -31,6 +31,7 @@ def _options() -> dict[str, Any]:
         "socket_timeout": ANSWER_SECONDS,
         "socket_keepalive": True,
         "health_check_interval": 15,
+        "driver_info": None,  # two commands of every connection, and 2 ms for finding out the version
     }
 
 
