@@ -14,6 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -25,6 +26,8 @@ log = logging.getLogger("tandem.secrets")
 
 FRESH_SECONDS = 60.0
 STALE_SECONDS = 900.0
+LONGEST_SECONDS = 4.0
+"""How long a caller waits for Secrets Manager, whatever hangs: name server, connection, answer or retry."""
 RETRY_SECONDS = 5.0
 """How long a failure is remembered: callers do not wait, one after the other, for what is away."""
 MAX_BYTES = 65_536
@@ -69,7 +72,7 @@ class Secret(Generic[Held]):
         return held if now < max(self._read_at + FRESH_SECONDS, self._try_at) else None
 
     def get(self) -> Held:
-        """What it holds, asking if need be, for some seconds at most; raises SecretUnavailable.
+        """What it holds, asking if need be, for LONGEST_SECONDS at most; raises SecretUnavailable.
 
         One thread asks; the others are served the old value meanwhile, where there is one.
         """
@@ -120,7 +123,7 @@ def _text_of(name: str) -> str:
         if where not in os.environ:
             raise _Unreadable("the variable is not set", withdrawn=True)
         return os.environ[where]
-    return _of_file(where) if kind == "file" else _of_secrets_manager(name)
+    return _of_file(where) if kind == "file" else _in_time(name)
 
 
 def _of_file(path: str) -> str:
@@ -131,6 +134,17 @@ def _of_file(path: str) -> str:
         raise _Unreadable("there is no such file", withdrawn=True) from error
     except OSError as error:
         raise _Unreadable(type(error).__name__) from error
+
+
+def _in_time(name: str) -> str:
+    # botocore's limits count for each address and each attempt, and none of them for the name server.
+    asking = ThreadPoolExecutor(1, thread_name_prefix="tandem-secret")
+    try:
+        return asking.submit(_of_secrets_manager, name).result(LONGEST_SECONDS)
+    except TimeoutError as error:
+        raise _Unreadable("no answer in time") from error
+    finally:
+        asking.shutdown(wait=False)
 
 
 def _of_secrets_manager(name: str) -> str:

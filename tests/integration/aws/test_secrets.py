@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tandem.backplane import secrets
 from tandem.backplane.aws import aws_client
 from tandem.backplane.errors import SecretUnavailable
 from tandem.backplane.secrets import FRESH_SECONDS, RETRY_SECONDS, STALE_SECONDS, Secret
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.integration.aws.conftest import Aws
@@ -101,6 +104,41 @@ def test_a_secret_that_was_never_there_is_unavailable(aws: Aws, clock: Clock) ->
     put("1")
     clock.now += RETRY_SECONDS
     assert secret.get() == 1
+
+
+@pytest.fixture
+def black_hole(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Secrets Manager takes a connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(30)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        yield listening
+
+
+def test_nobody_waits_for_a_server_that_hangs(
+    black_hole: socket.socket, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
+) -> None:
+    """Callers are refused while the client still waits for its answer; and soon nobody asks again.
+
+    The limit is shorter here than it is, so that the client's own limits cannot be what ends the wait.
+    """
+    aws_client("secretsmanager").close()  # the import of boto3 shall not be what takes so long
+    monkeypatch.setattr(secrets, "LONGEST_SECONDS", 1.0)
+    secret = Secret(NAME, number)
+    with ThreadPoolExecutor(3) as pool:
+        for refused in [pool.submit(secret.get) for _ in range(3)]:
+            with pytest.raises(SecretUnavailable):
+                refused.result(30)
+    assert logged.getvalue().count("no answer in time") == 1, "the others waited for the first"
+    connection, _ = black_hole.accept()
+    with connection:
+        connection.setblocking(False)
+        assert connection.recv(65_536)
+        with pytest.raises(BlockingIOError):
+            connection.recv(1)  # not the end: the client has not given up
 
 
 def test_where_access_is_denied_the_old_value_goes_at_once(

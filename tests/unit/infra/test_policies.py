@@ -84,9 +84,10 @@ BREACHES: list[tuple[Policy, Place, Any, str]] = [
     (
         bounds.timeouts,
         ("AuthorizerFunction", PROPERTIES, "Timeout"),
-        5,
-        "AuthorizerFunction gives up after 8",
+        4,
+        "AuthorizerFunction gives up after 4",
     ),
+    (bounds.timeouts, ("AuthorizerFunction", PROPERTIES, "Timeout"), 6, "wait for a refusal for 6 s"),
     (
         bounds.timeouts,
         ("PredictSyncFunction", PROPERTIES, "Environment", "Variables", "SYNC_TIMEOUT_SECONDS"),

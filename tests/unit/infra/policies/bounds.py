@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tandem.backplane import aws, broker, publishing_thread, store
+from tandem.backplane import broker, publishing_thread, secrets, store
 from tandem.backplane.settings import Settings
 from tests.unit.infra.cloudformation import Resources, of_type, template
 from worker.celery_config import SOFT_SHUTDOWN_SECONDS
@@ -18,8 +18,10 @@ BACKPLANE_SECONDS = max(
     store.CONNECT_SECONDS + store.ANSWER_SECONDS,
 )
 """The longest that a function waits for broker or store."""
-SECRET_SECONDS = 2 * (aws.CONNECT_SECONDS + aws.ANSWER_SECONDS)
-"""The longest that the authorizer waits for its secret: two attempts."""
+SECRET_SECONDS = secrets.LONGEST_SECONDS
+"""The longest that the authorizer waits for its secret."""
+REFUSAL_SECONDS = 5
+"""The longest that whoever is refused waits (docs/02-the-contract.md)."""
 UNRESERVED = 100
 ACCOUNT_CONCURRENCY = 1000
 CONNECTIONS_OF_A_WORKER = 4
@@ -79,6 +81,8 @@ def timeouts(resources: Resources) -> list[str]:
             else (API_SECONDS, deadline, BACKPLANE_SECONDS)
         )
         timeout = function.get("Timeout", allowed)
+        if name == "AuthorizerFunction" and timeout > REFUSAL_SECONDS:
+            faults.append(f"{name} lets callers wait for a refusal for {timeout} s")
         if timeout >= allowed:
             faults.append(f"{name} may run for {timeout} s of {allowed}")
         if not innermost < inside < timeout:
