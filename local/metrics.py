@@ -11,10 +11,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from tandem.backplane.metrics import (
     ASYNC,
+    ERRORS,
     REQUESTS,
     SECONDS,
     SYNC,
     TIMEOUTS,
+    is_error,
     is_timeout,
     source_of,
     status_class,
@@ -32,6 +34,9 @@ _requests = Counter(
     registry=_registry,
 )
 _timeouts = Counter(TIMEOUTS, "Requests for one prediction answered with 504", registry=_registry)
+_errors = Counter(
+    ERRORS, "Requests answered with a status from 500 on", ["function", "code"], registry=_registry
+)
 _seconds = Histogram(
     SECONDS,
     "From the request to the end of its answer",
@@ -51,6 +56,8 @@ def observe(function: str, method: str, route: str, status: int, seconds: float)
         _requests.labels(source).inc()
     if is_timeout(source, status):
         _timeouts.inc()
+    if is_error(status):
+        _errors.labels(function, str(status)).inc()
 
 
 def exposition() -> bytes:

@@ -15,25 +15,33 @@ from typing import Any
 REQUESTS = "prediction_requests_total"
 TIMEOUTS = "prediction_timeouts_total"
 SECONDS = "http_request_duration_seconds"
+ERRORS = "http_errors_total"
+"""By the status itself: 500 is a defect, 502 the model, 503 what is away or full, 504 a deadline."""
 NAMESPACE = "Tandem"
 
 SYNC, ASYNC = "sync", "async"
-_SOURCES = {
+SOURCES = {
     ("POST", "/predict"): SYNC,
     ("GET", "/predict/{match_id}"): SYNC,
     ("POST", "/predict/async"): ASYNC,
 }
 _DEADLINE_PASSED = 504
+_LEAST_ERROR = 500
 
 
 def source_of(method: str, route: str) -> str | None:
     """How a prediction is asked for by this route (`/predict/{match_id}`, not its path); None: it is not."""
-    return _SOURCES.get((method, route.rstrip("/")))
+    return SOURCES.get((method, route.rstrip("/")))
 
 
 def is_timeout(source: str | None, status: int) -> bool:
     """Whether a waiting caller was told that its deadline has passed."""
     return source is not None and status == _DEADLINE_PASSED
+
+
+def is_error(status: int) -> bool:
+    """Whether something of ours is at fault, and not the request."""
+    return status >= _LEAST_ERROR
 
 
 def status_class(status: int) -> str:
@@ -58,6 +66,9 @@ def embedded_metrics(
         # Also where there is none, so that an alarm can tell no timeout from no data.
         found.append(_metric(TIMEOUTS, "Count", "function"))
         values[TIMEOUTS] = int(is_timeout(source, status))
+    if is_error(status):
+        found.append(_metric(ERRORS, "Count", "function", "code"))
+        values |= {"code": str(status), ERRORS: 1}
     return {"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": found}, **values}
 
 

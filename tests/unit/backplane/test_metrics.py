@@ -60,7 +60,8 @@ def test_a_request_for_a_prediction_is_counted(
     method: str, route: str, status: int, source: str, timeouts: int
 ) -> None:
     """By whether its caller waits; and how often one has waited in vain, also when none has."""
-    assert line_of(method, route, status) == {
+    errors = {("http_errors_total", FUNCTION, "504"): 1} if status == 504 else {}
+    assert line_of(method, route, status) == errors | {
         ("http_request_duration_seconds", FUNCTION, f"{status // 100}xx"): 0.5,
         ("prediction_requests_total", FUNCTION, source): 1,
         ("prediction_timeouts_total", FUNCTION): timeouts,
@@ -70,9 +71,13 @@ def test_a_request_for_a_prediction_is_counted(
 @pytest.mark.parametrize(
     ("method", "route"), [("GET", "/predict/matches/"), ("GET", ""), ("PUT", "/predict/")]
 )
-def test_any_other_request_has_its_duration_alone(method: str, route: str) -> None:
+def test_any_other_request_has_its_duration_and_its_error(method: str, route: str) -> None:
     """And a 504 of it is none of a prediction."""
-    assert line_of(method, route, 504) == {("http_request_duration_seconds", FUNCTION, "5xx"): 0.5}
+    assert line_of(method, route, 404) == {("http_request_duration_seconds", FUNCTION, "4xx"): 0.5}
+    assert line_of(method, route, 504) == {
+        ("http_request_duration_seconds", FUNCTION, "5xx"): 0.5,
+        ("http_errors_total", FUNCTION, "504"): 1,
+    }
 
 
 def test_the_names_are_those_that_the_gateway_shows() -> None:
@@ -119,4 +124,7 @@ def test_a_defect_is_counted_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
     assert TestClient(RequestBoundary(defect)).get("/").status_code == 500
     [line] = embedded(capsys.readouterr().out)
-    assert shown(line).keys() == {("http_request_duration_seconds", FUNCTION, "5xx")}
+    assert shown(line).keys() == {
+        ("http_request_duration_seconds", FUNCTION, "5xx"),
+        ("http_errors_total", FUNCTION, "500"),
+    }

@@ -147,6 +147,42 @@ BREACHES: list[tuple[Policy, Place, Any, str]] = [
     (alarms.aimless_alarms, ("WakeAlarm", PROPERTIES, "TreatMissingData"), ABSENT, "what silence means"),
     (alarms.unknown_queues, TRACKED, "celery", "BacklogScaling measures celery"),
     (alarms.full_queues, ("BacklogDepthAlarm", PROPERTIES, "Threshold"), 100_000, "told at 100000"),
+    (
+        alarms.unknown_metrics,
+        ("DeadlineAlarm", PROPERTIES, "Metrics", 0, "MetricStat", "Metric", "MetricName"),
+        "prediction_timeouts",
+        "DeadlineAlarm measures prediction_timeouts by",
+    ),
+    (
+        alarms.unknown_metrics,
+        ("ModelFailureAlarm", PROPERTIES, "Dimensions", 1, "Name"),
+        "status",
+        "by ['function', 'status'], which nobody writes",
+    ),
+    (
+        alarms.unknown_metrics,
+        ("ModelFailureAlarm", PROPERTIES, "Dimensions", 1, "Value"),
+        "5xx",
+        "http_errors_total of the code 5xx",
+    ),
+    (
+        alarms.unknown_metrics,
+        ("Dashboard", PROPERTIES, "DashboardBody", "Fn::Sub"),
+        '{"widgets": [["Tandem", "http_errors", "function", "f", "code", "500"]]}',
+        "Dashboard measures http_errors by",
+    ),
+    (
+        alarms.unwatched_errors,
+        ("ModelFailureAlarm", PROPERTIES, "Namespace"),
+        "Tandem/dev",
+        "nobody is told of 502",
+    ),
+    (
+        alarms.unwatched_errors,
+        ("UnavailableAlarm", PROPERTIES, "Metrics", 5),
+        {"Id": "uploads"},
+        "UnavailableAlarm leaves out UploadsFunction",
+    ),
     (alarms.large_alarms, ("WakeAlarm", PROPERTIES, "Metrics"), [{"Id": "m"}] * 11, "WakeAlarm has 11"),
     (alarms.unknown_queues, TRACKED, "ml", "BacklogScaling leaves out ['ml.sync']"),
     (
