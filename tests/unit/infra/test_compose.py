@@ -1,6 +1,7 @@
 """compose.yaml keeps its promises for every service, also for those added later."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from tests.unit.infra.cloudformation import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-NOT_SETTINGS = re.compile(r"API_KEYS|(RABBITMQ|MLFLOW|AWS)_\w+|MODEL_BUCKET|GIT_PYTHON_REFRESH|\w+_URL")
+NOT_SETTINGS = re.compile(
+    r"API_KEYS|PGPASSWORD|(RABBITMQ|POSTGRES|MLFLOW|AWS)_\w+|MODEL_BUCKET|GIT_PYTHON_REFRESH|\w+_URL"
+)
 
 
 def dockerfile(service: dict[str, Any]) -> str:
@@ -103,11 +106,23 @@ def test_prometheus_names_runbooks_that_are_there() -> None:
     assert {alert["annotations"]["runbook"] for alert in alerts} <= anchors
 
 
-@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
-def test_dockerfiles_need_nothing_but_the_base_image(name: str) -> None:
-    """One public base image, no frontend to be fetched, and packages as locked."""
-    text = dockerfile(SERVICES[name])
+DOCKERFILES = sorted(path for path in ROOT.rglob("*Dockerfile") if ".venv" not in path.parts)
+
+
+def test_every_dockerfile_is_one_of_compose() -> None:
+    """What is never built here would be found broken by whoever deploys it."""
+    built = {ROOT / service["build"]["dockerfile"] for service in SERVICES.values() if "build" in service}
+    assert set(DOCKERFILES) == built
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_dockerfile_needs_nothing_but_the_base_image(path: Path) -> None:
+    """One public base image, no frontend to be fetched; packages as locked, or of one Debian."""
+    text = path.read_text()
     own_stages = set(re.findall(r"^FROM \S+ AS (\w+)", text, re.MULTILINE))
-    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - own_stages == {"python:3.13-slim"}
+    bases = set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - own_stages
     assert "# syntax" not in text
-    assert "--frozen" in text
+    if bases != {"debian:trixie-slim"}:
+        assert bases == {"python:3.13-slim"}
+        assert "--frozen" in text
+        assert not re.search(r"pip install .*\w==\d", text), "a version that the lock does not know"
