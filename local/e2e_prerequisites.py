@@ -17,7 +17,13 @@ from local import debian_packages
 
 ENGINE_SECONDS = 30
 SCRIPT_SECONDS = 900
-IMAGES = ("python:3.13-slim", "redis:8", "rabbitmq:4-management", "prom/prometheus:latest")
+IMAGES = (
+    "python:3.13-slim",
+    "debian:trixie-slim",
+    "redis:8",
+    "rabbitmq:4-management",
+    "prom/prometheus:latest",
+)
 BROWSER_PACKAGES = ("chromium", "chromium-driver")
 SAM_IMAGES = ("public.ecr.aws/lambda/python:3.13", "public.ecr.aws/sam/build-python3.13")
 

@@ -45,9 +45,21 @@ BREACHES: list[tuple[Policy, Place, Any, str]] = [
     ),
     (
         access.secrets_by_value,
-        ("DatabaseSecret", PROPERTIES, "SecretString"),
-        '{"url": "postgresql://mlflow:word@host/mlflow"}',
+        ("MlflowTask", *CONTAINER, "Environment", 0, "Value"),
+        "postgresql+psycopg://mlflow:word@host/mlflow",
         "holds credentials",
+    ),
+    (
+        access.secrets_by_value,
+        ("MlflowTask", *CONTAINER, "Environment", 0),
+        {"Name": "PGPASSWORD", "Value": {"Ref": "DatabasePassword"}},
+        "PGPASSWORD is not a reference",
+    ),
+    (
+        access.secrets_by_value,
+        ("Database", PROPERTIES, "MasterUserPassword"),
+        "mlflow-mlflow",
+        "MasterUserPassword is not a reference",
     ),
     (bounds.endless_logs, ("MlflowLogs", PROPERTIES, "RetentionInDays"), ABSENT, "has no Retention"),
     (bounds.unsafe_buckets, ("ArtifactBucketPolicy",), ABSENT, "without TLS"),

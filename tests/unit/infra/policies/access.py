@@ -29,7 +29,7 @@ EVERY_RESOURCE = {
 AWS_POLICIES = {"arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"}
 """Policies of AWS's own that the transform attaches."""
 
-SECRET_NAME = re.compile(r"(?i)(broker_url|redis_url|backend_store_uri|password|auth_?token|secret_?string)$")
+SECRET_NAME = re.compile(r"(?i)(broker_url|redis_url|password|auth_?token|secret_?string)$")
 CREDENTIALS = re.compile(r"://[^/\s:]*:(?P<password>[^/\s@]+)@")
 
 
