@@ -2,7 +2,8 @@
 
 What ends a chunk otherwise ends the job, for its caller asked for all of the rows: a chunk whose attempts are
 spent (it is dead-lettered too), one that hangs, a result over its bound, a defect of ours. A row that makes
-the model raise is no such thing; it fails alone. A job that was canceled, has expired or has failed is not
+the model raise is no such thing; it fails alone. A bucket that is away is none either: the last chunk comes
+back for it, as for a store. A job that was canceled, has expired or has failed is not
 gone on with: each chunk looks before and after every slice. Whoever writes the last rows, or finds them all
 written, assembles the result; a worker lost before that leaves a message that is delivered again.
 
@@ -20,16 +21,18 @@ from typing import Any
 from celery.exceptions import Reject
 from pydantic import ValidationError
 
-from tandem.backplane.bulk_parts import MAX_RESULT_BYTES, TASK, BulkParts, Standing
+from tandem.backplane.bulk_parts import TASK, BulkParts, Standing, max_result_bytes
 from tandem.backplane.errors import (
     InvalidRequest,
     ModelNotFound,
+    PayloadsUnavailable,
     PayloadTooLarge,
     PoisonTask,
     StoreUnavailable,
     TandemError,
 )
 from tandem.backplane.message import HEADER
+from tandem.backplane.result_format import kept_json
 from tandem.backplane.settings import settings
 from tandem.backplane.task_attempts import Attempt, Delivery, TaskAttempts
 from tandem.backplane.topology import BULK, BULK_QUEUES
@@ -87,7 +90,7 @@ def step(chunk: ReceivedChunk) -> Verdict | None:
     """Run one slice of the chunk and say what to do with its message; None: there is more. Never raises."""
     try:
         return _verdict(chunk, chunk.run.step(process()))
-    except (StoreUnavailable, ModelNotFound) as error:
+    except (StoreUnavailable, PayloadsUnavailable, ModelNotFound) as error:
         if isinstance(error, ModelNotFound) and chunk.work.retries >= MAX_RETRIES:
             return _failed(chunk, error)
         log.warning("A chunk of task %s is put off: %s", chunk.task_id, error)
@@ -103,7 +106,8 @@ def _verdict(chunk: ReceivedChunk, standing: Standing) -> Verdict | None:
     if standing.word == "run":
         return None
     if standing.word == "large":
-        return _failed(chunk, PayloadTooLarge(f"The result would have more than {MAX_RESULT_BYTES} bytes."))
+        most = max_result_bytes(settings())
+        return _failed(chunk, PayloadTooLarge(f"The result would have more than {most} bytes."))
     if standing.word == "spent":
         log.error("A chunk of task %s is poison at row %d", chunk.task_id, standing.at)
         lost = PoisonTask(
@@ -135,7 +139,8 @@ class ChunkRun:
     def step(self, held: Process) -> Standing:
         """Predict and write one slice more, and the job's result after the last; gives where it stands now.
 
-        Raises StoreUnavailable, ModelNotFound, or InvalidRequest where the message cannot be read.
+        Raises StoreUnavailable, PayloadsUnavailable or ModelNotFound, and InvalidRequest where the message
+        cannot be read.
         """
         parts = BulkParts(held.client, held.settings)
         if self._standing is None:
@@ -170,10 +175,15 @@ class ChunkRun:
         return self._patiently(held, lambda: parts.add(self._chunk, at, length, predictions, errors))
 
     def _finish(self, held: Process, parts: BulkParts) -> None:
-        """End the job with its result; where its parts are gone, somebody else has ended it."""
+        """End the job with its result; where its parts are gone, somebody else has ended it.
+
+        A result over the inline limit lies in the bucket before the job says so.
+        """
         result = self._patiently(held, lambda: parts.assembled(self._chunk))
         if result is None:
             return
+        if len(result) > held.settings.max_inline_result_bytes and held.settings.payload_bucket:
+            result = kept_json(held.claim_check.keep_result(self._task_id, result))
         # Attempt 0 is whichever there is: a job has as many at a time as chunks, and its rows count once.
         attempt = Attempt(Delivery(self._task_id), 0)
         self._patiently(held, lambda: TaskAttempts(held.client, held.settings).finish([(attempt, result)]))

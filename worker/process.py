@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import redis
 
+from tandem.backplane.claim_check import WRITE_ANSWER_SECONDS, ClaimCheck
 from tandem.backplane.settings import Settings
 from tandem.backplane.store import synchronous_client
 from worker.model_loading import load_models
@@ -19,6 +20,7 @@ class Process:
     client: redis.Redis
     registry: ModelRegistry
     predictor: Predictor
+    claim_check: ClaimCheck
 
 
 _process: Process | None = None
@@ -30,7 +32,9 @@ def open_process(settings: Settings, node: str) -> Process:
     if _process is None:
         registry = load_models(settings, node)
         client = synchronous_client(settings.redis_url)
-        _process = Process(settings, client, registry, Predictor(registry, client, settings))
+        predictor = Predictor(registry, client, settings)
+        bucket = ClaimCheck(settings.payload_bucket, WRITE_ANSWER_SECONDS)
+        _process = Process(settings, client, registry, predictor, bucket)
     return _process
 
 
@@ -42,8 +46,9 @@ def process() -> Process:
 
 
 def close_process() -> None:
-    """Close the connection to the store."""
+    """Close the connections to the store and the bucket."""
     global _process  # noqa: PLW0603
     if _process is not None:
         _process.client.close()
+        _process.claim_check.close()
         _process = None

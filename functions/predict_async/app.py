@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from tandem.backplane.body import read_json
-from tandem.backplane.bulk import accept_job, read_job
+from tandem.backplane.body import JSON, read_json, read_text
+from tandem.backplane.bulk import accept_job
+from tandem.backplane.claim_check import Upload
 from tandem.backplane.edge import edge
 from tandem.backplane.errors import InvalidRequest
 from tandem.backplane.health import add_health_routes
@@ -22,8 +23,11 @@ from tandem.backplane.prediction_request import (
     served_model,
     stored_features,
 )
+from tandem.backplane.row_texts import CSV, NDJSON
+from tandem.backplane.strict_json import parse_strict
 from tandem.backplane.submission import accept, accepted_response, once
 from tandem.backplane.topology import BULK_QUEUE_OF_PRIORITY, QUEUE_OF_PRIORITY
+from tandem.backplane.uploaded_job import job_of
 from tandem.schemas.batch import BatchRequest
 from tandem.schemas.prediction import Accepted, AsyncRequest, LaterRequest
 
@@ -32,6 +36,7 @@ handler = mangum_handler(app)
 
 
 ACCEPTS: dict[str, Any] = {"status_code": 202, "response_model": Accepted, "tags": ["predict"]}
+MANY_ROWS = json_body(BatchRequest, NDJSON, CSV)
 ALIAS_SELECTION = {"parameters": [one for one in SELECTION["parameters"] if one["name"] == "alias"]}
 
 
@@ -59,15 +64,13 @@ async def predict_later(request: Request) -> Response:
     return await once(wired, request, body, submit)
 
 
-@direct_route(app, "/predict/batch/", openapi_extra=json_body(BatchRequest) | SELECTION, **ACCEPTS)
+@direct_route(app, "/predict/batch/", openapi_extra=MANY_ROWS | SELECTION, **ACCEPTS)
 async def predict_rows(request: Request) -> Response:
     """Accept many rows as one job. Its result has a prediction for each row, or null and the row's errors."""
     return await _accept_rows(request, selection_of(request))
 
 
-@route(
-    app, "POST", "/models/{name}/batch", openapi_extra=json_body(BatchRequest) | ALIAS_SELECTION, **ACCEPTS
-)
+@route(app, "POST", "/models/{name}/batch", openapi_extra=MANY_ROWS | ALIAS_SELECTION, **ACCEPTS)
 async def predict_rows_of_model(request: Request, name: str) -> Response:
     """Accept many rows for this model as one job, like `POST /predict/batch/`."""
     return await _accept_rows(request, selection_of(request)._replace(model_name=name))
@@ -75,17 +78,21 @@ async def predict_rows_of_model(request: Request, name: str) -> Response:
 
 async def _accept_rows(request: Request, selection: Selection) -> Response:
     wired = edge()
-    body, value = await read_json(request, wired.settings.max_body_bytes)
+    media_type, body = await read_text(request, wired.settings.max_body_bytes, NDJSON, CSV)
+    value = parse_strict(body) if media_type == JSON else None
     card = await served_model(wired, selection)
-    asked = read_request(BatchRequest, value, card)
+    # A body of rows has no room for more than rows.
+    asked = read_request(BatchRequest, value, card) if media_type == JSON else LaterRequest()
     _refuse_callback(asked)
-    job = await read_job(wired, asked, card)
+    source = asked if isinstance(asked, BatchRequest) else Upload(body, media_type)
     queue = BULK_QUEUE_OF_PRIORITY[asked.priority]
     expires_in = asked.expires_in or wired.settings.default_expires_seconds
     owner = wired.caller(request.scope)
 
     async def submit(task_id: str) -> Response:
-        await accept_job(wired, job, task_id, queue=queue, expires_in_seconds=expires_in, owner=owner)
+        # Only now: a repetition has its answer though the upload be gone since.
+        async with job_of(wired, source, card, owner) as job:
+            await accept_job(wired, job, task_id, queue=queue, expires_in_seconds=expires_in, owner=owner)
         return accepted_response(task_id)
 
     return await once(wired, request, body, submit)

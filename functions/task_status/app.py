@@ -40,7 +40,7 @@ async def task_status(request: Request, task_id: str, wait: WaitSeconds = 0.0) -
     record = await wired.tasks.read(_checked(task_id), owner)
     if wait and not record.state.terminal:
         record = await _ended(wired, task_id, owner, wait)
-    return _answer(request, record)
+    return await _answer(request, record)
 
 
 @route(app, "DELETE", "/monitoring/task_status/{task_id}", response_model=TaskStatusAnswer, tags=["tasks"])
@@ -49,7 +49,7 @@ async def cancel_task(request: Request, task_id: str) -> Response:
     wired = edge()
     owner = wired.caller(request.scope)
     await wired.tasks.cancel(_checked(task_id), owner)
-    return _answer(request, await wired.tasks.read(task_id, owner))
+    return await _answer(request, await wired.tasks.read(task_id, owner))
 
 
 def _checked(task_id: str) -> str:
@@ -74,8 +74,11 @@ async def _ended(wired: Edge, task_id: str, owner: str, seconds: float) -> TaskR
     return await wired.tasks.read(task_id, owner)
 
 
-def _answer(request: Request, record: TaskRecord) -> Response:
-    body = task_status_answer(record).model_dump_json().encode()
+async def _answer(request: Request, record: TaskRecord) -> Response:
+    link = None
+    if record.kept is not None:
+        link = await asyncio.to_thread(edge().claim_check.result_link, record.kept)
+    body = task_status_answer(record, link).model_dump_json().encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if not record.state.terminal:

@@ -11,7 +11,7 @@ CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 3.0
 
 
-def aws_client(service: str) -> Any:
+def aws_client(service: str, answer_seconds: float = ANSWER_SECONDS) -> Any:
     """A client of `service`, of whatever region and credentials the environment has; the caller closes it."""
     import boto3  # noqa: PLC0415  a quarter of a second
     from botocore.config import Config  # noqa: PLC0415  the same
@@ -20,7 +20,7 @@ def aws_client(service: str) -> Any:
     style = "path" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
     config = Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=ANSWER_SECONDS,
+        read_timeout=answer_seconds,
         retries={"total_max_attempts": 2, "mode": "standard"},
         signature_version="s3v4" if service == "s3" else "v4",
         s3={"addressing_style": style},

@@ -1,5 +1,6 @@
 """A request's body: how much of it is read, as what it is taken, and the strict JSON in it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -34,25 +35,36 @@ async def read_json(request: Request, limit: int) -> tuple[bytes, Any]:
 
     A missing media type means JSON; under a form's type a JSON object is taken all the same.
     """
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType("The body must not be compressed.")
-    media_type = _media_type(request)
-    body = await read_body(request, limit)
-    if media_type in FORMS and not body.lstrip(_WHITESPACE).startswith(b"{"):
-        raise UnsupportedMediaType(f"This route takes {JSON}, not a form.")
+    _, body = await read_text(request, limit)
     return body, parse_strict(body)
 
 
-def _media_type(request: Request) -> str:
+async def read_text(request: Request, limit: int, *others: str) -> tuple[str, bytes]:
+    """The media type, JSON or one of `others`, and the body; raises PayloadTooLarge, UnsupportedMediaType."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("The body must not be compressed.")
+    media_type = _media_type(request, others)
+    body = await read_body(request, limit)
+    if media_type not in FORMS:
+        return media_type, body
+    if not body.lstrip(_WHITESPACE).startswith(b"{"):
+        raise UnsupportedMediaType(f"This route takes {JSON}, not a form.")
+    return JSON, body
+
+
+def _media_type(request: Request, others: Sequence[str]) -> str:
     """The media type in lower case, JSON where there is none; raises UnsupportedMediaType for any other."""
     media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
     media_type = media_type.strip() or JSON
-    if media_type != JSON and media_type not in FORMS:
-        raise UnsupportedMediaType(f"This route takes {JSON}.")
+    if media_type not in {JSON, *FORMS, *others}:
+        raise UnsupportedMediaType(f"This route takes {', '.join((JSON, *others))}.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        if media_type == JSON and name.strip() == "charset" and value.strip().strip('"') not in _UTF8:
-            raise UnsupportedMediaType("JSON is UTF-8; this route takes no other charset.")
+        name, value = name.strip(), value.strip().strip('"')
+        if media_type not in FORMS and name == "charset" and value not in _UTF8:
+            raise UnsupportedMediaType("This route takes UTF-8 and no other charset.")
+        if media_type == "text/csv" and name == "header" and value != "present":
+            raise UnsupportedMediaType("This route takes CSV with a header row.")
     return media_type
 
 

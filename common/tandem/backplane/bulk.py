@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from tandem.backplane.bulk_parts import MAX_RESULT_BYTES, TASK
+from tandem.backplane.bulk_parts import TASK, max_result_bytes
 from tandem.backplane.bulk_scripts import WITHDRAW, bulk_keys_of
 from tandem.backplane.callers import ANONYMOUS
+from tandem.backplane.claim_check import Upload
 from tandem.backplane.edge import Edge
 from tandem.backplane.errors import PayloadTooLarge, StoreUnavailable
 from tandem.backplane.message import EMBED, Message, delivery_header, task_headers
 from tandem.backplane.prediction_request import signature_of
+from tandem.backplane.row_texts import NDJSON, rows_of_csv, rows_of_ndjson
 from tandem.backplane.store import store_errors
 from tandem.schemas.batch import BatchRequest
 from tandem.schemas.match import Match
@@ -53,22 +55,36 @@ class Job:
 
 
 async def read_job(edge: Edge, asked: BatchRequest, card: ModelCard) -> Job:
-    """The rows of a request, checked; raises PayloadTooLarge where their result would be, StoreUnavailable.
+    """The rows or matches of a request, checked; raises PayloadTooLarge (the result), StoreUnavailable.
 
     The work on the rows is done in a thread: other callers of this process do not wait for it.
     """
-    count = len(asked.rows if asked.rows is not None else asked.match_ids or ())
-    most = MAX_RESULT_BYTES // _answer_bytes(edge, card)
-    if count > most:
-        raise PayloadTooLarge(
-            f"A result may have {MAX_RESULT_BYTES} bytes, which {most} rows of this model fill."
-        )
     if asked.rows is not None:
+        _refuse_large(edge, card, len(asked.rows))
         return await asyncio.to_thread(_checked, card, "rows", asked.rows, {})
     match_ids = asked.match_ids or []
+    _refuse_large(edge, card, len(match_ids))
     matches = await edge.matches.get_many(match_ids)
     oldest = edge.settings.today - timedelta(days=edge.settings.max_feature_age_days)
     return await asyncio.to_thread(_of_matches, card, match_ids, matches, oldest)
+
+
+async def read_text_job(edge: Edge, text: Upload, card: ModelCard) -> Job:
+    """The rows of NDJSON or CSV, checked; raises PayloadTooLarge (the result), or as its readers do."""
+    signature = signature_of(card)
+    if text.content_type == NDJSON:
+        found = await asyncio.to_thread(rows_of_ndjson, text.body)
+    else:
+        found = await asyncio.to_thread(rows_of_csv, text.body, signature)
+    _refuse_large(edge, card, len(found.rows))
+    return await asyncio.to_thread(_checked, card, "rows", found.rows, found.faults)
+
+
+def _refuse_large(edge: Edge, card: ModelCard, rows: int) -> None:
+    largest = max_result_bytes(edge.settings)
+    most = largest // _answer_bytes(edge, card)
+    if rows > most:
+        raise PayloadTooLarge(f"A result may have {largest} bytes, which {most} rows of this model fill.")
 
 
 def _answer_bytes(edge: Edge, card: ModelCard) -> int:

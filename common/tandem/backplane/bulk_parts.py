@@ -7,14 +7,18 @@ import redis
 from redis.exceptions import NoScriptError
 
 from tandem.backplane import bulk_scripts as scripts
+from tandem.backplane.claim_check import MAX_BYTES
 from tandem.backplane.settings import Settings
 from tandem.backplane.store import store_errors
 from tandem.backplane.task_scripts import Script
 
 TASK = "predict_rows"
 """The Celery task of a chunk."""
-MAX_RESULT_BYTES = 5_000_000
-"""Bytes of a job's result: what a function on AWS can hand out."""
+
+
+def max_result_bytes(settings: Settings) -> int:
+    """Bytes of a job's result at most: what a function can hand out, or with a bucket what that takes."""
+    return MAX_BYTES if settings.payload_bucket else settings.max_inline_result_bytes
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class BulkParts:
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         self._client = client
         self._max_attempts = settings.max_attempts
+        self._max_result_bytes = max_result_bytes(settings)
         self._ttls = (settings.result_ttl_seconds * 1000, settings.gone_ttl_seconds * 1000)
 
     def begin(self, chunk: Chunk, mark: str) -> Standing:
@@ -54,7 +59,7 @@ class BulkParts:
 
     def add(self, chunk: Chunk, at: int, length: int, predictions: bytes, errors: bytes) -> Standing:
         """Write the part of `length` rows at `at`, once: JSON of predictions and errors without brackets."""
-        part = (at, length, predictions, errors, MAX_RESULT_BYTES)
+        part = (at, length, predictions, errors, self._max_result_bytes)
         return self._run(scripts.ADD, chunk, chunk.first, chunk.last, *part)
 
     def assembled(self, chunk: Chunk) -> bytes | None:

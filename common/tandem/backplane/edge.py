@@ -31,6 +31,8 @@ class Edge:
     publisher: Publisher
     replies: Replies
     claim_check: ClaimCheck
+    reading_upload: asyncio.Lock
+    """Held by whoever has an upload in memory."""
 
     def caller(self, scope: Scope) -> str:
         """Whoever made the request in `scope`."""
@@ -57,6 +59,7 @@ def wire(given: Settings) -> Edge:
         publisher=Publisher(given),
         replies=Replies(listening_client(given.redis_url), tasks),
         claim_check=ClaimCheck(given.payload_bucket),
+        reading_upload=asyncio.Lock(),
     )
 
 

@@ -15,6 +15,7 @@ TandemError
 │   │   ├── TaskNotFound       404 task-not-found
 │   │   └── UploadNotFound     404 upload-not-found
 │   ├── ResultGone             410 result-gone
+│   ├── UploadExpired          410 upload-expired
 │   └── RequestInProgress      409 request-in-progress  (an idempotency key still being accepted)
 ├── Unavailable                       ours, and it passes: always with Retry-After
 │   ├── BrokerUnavailable      503 broker-unavailable
@@ -165,7 +166,7 @@ class TaskNotFound(NotFound):
 
 
 class UploadNotFound(NotFound):
-    """Nothing was uploaded under this id, it is over its time, or it is another caller's: the same answer."""
+    """Nothing was uploaded under this id (yet), or it is another caller's: the same answer."""
 
     type = "upload-not-found"
     title = "Unknown upload"
@@ -177,6 +178,14 @@ class ResultGone(RequestError):
     status = 410
     type = "result-gone"
     title = "The result is no longer kept"
+
+
+class UploadExpired(RequestError):
+    """The upload can no longer be named."""
+
+    status = 410
+    type = "upload-expired"
+    title = "The upload is over its time"
 
 
 class RequestInProgress(RequestError):

@@ -21,7 +21,11 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads its body as `model`, which has no model inside it."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
+def json_body(model: type[BaseModel], *texts: str) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads its body as `model`, which has no model inside it.
+
+    `texts` are further media types, of which more than that they are text cannot be said here.
+    """
+    content: dict[str, Any] = {"application/json": {"schema": model.model_json_schema()}}
+    content |= {media_type: {"schema": {"type": "string"}} for media_type in texts}
     return {"requestBody": {"required": True, "content": content}}

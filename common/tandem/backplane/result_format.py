@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tandem.backplane.errors import TandemError, problem_of
+from tandem.schemas.task import KeptResult
 
 _RESULT = b', "result": '
+_KEPT = "kept_in_bucket"
 
 
 def _head(task_id: str, status: str) -> bytes:
@@ -23,6 +25,18 @@ def _head(task_id: str, status: str) -> bytes:
 def success_meta(task_id: str, result_json: bytes) -> bytes:
     """Document of a task that ended well; `result_json` is the answer, already JSON."""
     return b"".join((_head(task_id, "SUCCESS")[:-1], _RESULT, result_json, b"}"))
+
+
+def kept_json(kept: KeptResult) -> bytes:
+    """The answer in place of one that lies in the bucket."""
+    return json.dumps({_KEPT: kept.model_dump()}).encode()
+
+
+def kept_of(result: Any) -> KeptResult | None:
+    """Where the answer lies, if `result` is what `kept_json` wrote; no other has that one member alone."""
+    if isinstance(result, dict) and result.keys() == {_KEPT}:
+        return KeptResult.model_validate(result[_KEPT])
+    return None
 
 
 def failure_meta(task_id: str, error: TandemError) -> bytes:

@@ -50,7 +50,9 @@ class Settings(BaseModel):
     behind_gateway: bool = False
     """Whether the local gateway alone reaches this process, so that it is believed who the caller is."""
     payload_bucket: str = Field("", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
-    """The S3 bucket of payloads over the inline limit; empty: uploads are not offered."""
+    """The S3 bucket of payloads over the inline limit; empty: uploads are not offered, nor larger results."""
+    max_inline_result_bytes: int = Field(5_000_000, ge=1_000)
+    """What a job's result may have for a function to hand it out; larger ones are fetched from the bucket."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("as_of", mode="before")

@@ -23,6 +23,7 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 # The closing quote is optional, so that every opening one matches and the search stays linear.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NUMBER_SHAPE = bytes.maketrans(b"123456789E+", b"000000000e-")
 
 
@@ -39,6 +40,14 @@ def parse_strict(body: bytes) -> Any:
     if _SURROGATE_ESCAPE.search(body) is not None:
         _check_surrogates(value)
     return value
+
+
+def parse_number(text: str) -> int | float:
+    """The JSON number that `text` is, all of it; raises InvalidJson where it is none, or out of bounds."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        raise InvalidJson("It is not a number.")
+    return _bounded_int(text) if found.lastindex is None else _bounded_float(text)
 
 
 def _text_of(body: bytes) -> str:

@@ -9,7 +9,7 @@ from redis.exceptions import NoScriptError
 from tandem.backplane import task_scripts as scripts
 from tandem.backplane.callers import ANONYMOUS
 from tandem.backplane.errors import ResultGone, TaskNotFound
-from tandem.backplane.result_format import result_json_of, succeeded
+from tandem.backplane.result_format import kept_of, result_json_of, succeeded
 from tandem.backplane.settings import Settings
 from tandem.backplane.store import store_errors
 from tandem.schemas.task import TaskRecord, TaskState
@@ -85,6 +85,8 @@ def _record(task_id: str, fields: dict[bytes, bytes], meta: bytes) -> TaskRecord
         return int(float(fields[name])) if name in fields else None
 
     state = TaskState(fields[b"s"].decode())
+    result = json.loads(result_json_of(meta)) if state is TaskState.SUCCESS and succeeded(meta) else None
+    kept = kept_of(result)
     return TaskRecord(
         task_id=task_id,
         state=state,
@@ -95,6 +97,7 @@ def _record(task_id: str, fields: dict[bytes, bytes], meta: bytes) -> TaskRecord
         attempts=integer(b"n") or 0,
         done=integer(b"d"),
         total=integer(b"t"),
-        result=json.loads(result_json_of(meta)) if state is TaskState.SUCCESS and succeeded(meta) else None,
+        result=None if kept else result,
+        kept=kept,
         error=json.loads(fields[b"e"]) if b"e" in fields else None,
     )

@@ -14,18 +14,20 @@ _LIST: Any = Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)
 
 
 class BatchRequest(LaterRequest):
-    """Predict many rows later: from these features, or from those stored for matches.
+    """Predict many rows later: from features, from those stored for matches, or from an upload of either.
 
     A row that does not fit the model is no fault of the request: it fails alone, in the result.
     """
 
     rows: Annotated[list[dict[str, Any]], _LIST] | None = None
     match_ids: Annotated[list[MatchId], _LIST] | None = None
+    upload: Annotated[str, Field(max_length=200)] | None = None
+    """The id that `POST /uploads` gave."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "BatchRequest":
-        if (self.rows is None) == (self.match_ids is None):
-            raise ValueError("must have either rows or match_ids")
+        if [self.rows, self.match_ids, self.upload].count(None) != len(("rows", "match_ids", "upload")) - 1:
+            raise ValueError("must have one of rows, match_ids and upload")
         return self
 
 

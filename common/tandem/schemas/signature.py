@@ -56,6 +56,16 @@ class Signature:
         """The columns' names, in the model's order."""
         return tuple(self._columns)
 
+    @property
+    def json_types(self) -> dict[str, str]:
+        """By column, what a value is in JSON: "number", "integer", "boolean", "string", …, or "any"."""
+        return {name: kind.json_schema().get("type", "any") for name, (kind, _) in self._columns.items()}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The names of the columns that every row has."""
+        return tuple(name for name, (_, required) in self._columns.items() if required)
+
     def check(self, features: Mapping[str, object], loc: Loc = ("features",)) -> list[FieldError]:
         """Every fault of one row of features, at most MAX_ERRORS; none means that it fits exactly.
 

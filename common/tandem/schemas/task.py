@@ -22,6 +22,15 @@ class TaskState(StrEnum):
         return self in {TaskState.SUCCESS, TaskState.FAILURE, TaskState.REVOKED}
 
 
+class KeptResult(BaseModel):
+    """A result too large to be handed out, and where it lies in the bucket of payloads."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    bytes: int
+
+
 class TaskRecord(BaseModel):
     """What the store knows of a task. Times are milliseconds since the epoch, by the store's clock."""
 
@@ -37,6 +46,7 @@ class TaskRecord(BaseModel):
     done: int | None = None
     total: int | None = None
     result: Any = None
-    """The answer, when the state is SUCCESS."""
+    """The answer, when the state is SUCCESS and it is not `kept`."""
+    kept: KeptResult | None = None
     error: dict[str, Any] | None = None
     """A problem object, when the state is FAILURE or REVOKED."""

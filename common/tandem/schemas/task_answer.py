@@ -15,13 +15,23 @@ class Progress(BaseModel):
     total: int
 
 
+class ResultLink(BaseModel):
+    """Where to GET a result as JSON, until when, and how long it is. It takes no API key."""
+
+    url: str
+    expires_at: str
+    bytes: int
+
+
 class TaskStatusAnswer(BaseModel):
     """State and result of a task; what is not known yet is null."""
 
     task_id: str
     status: TaskState
     result: Any
-    """As the synchronous answer has it, when the status is SUCCESS."""
+    """As the synchronous answer has it, when the status is SUCCESS and there is no `result_link`."""
+    result_link: ResultLink | None
+    """In place of a result that is over the inline limit; another at each reading."""
     error: dict[str, Any] | None
     """A problem object, when the status is FAILURE or REVOKED."""
     submitted_at: str
@@ -40,12 +50,13 @@ def rfc3339(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def task_status_answer(record: TaskRecord) -> TaskStatusAnswer:
-    """The answer for one record."""
+def task_status_answer(record: TaskRecord, link: ResultLink | None = None) -> TaskStatusAnswer:
+    """The answer for one record, with the `link` to its result where that is kept elsewhere."""
     return TaskStatusAnswer(
         task_id=record.task_id,
         status=record.state,
         result=record.result,
+        result_link=link,
         error=record.error,
         submitted_at=rfc3339(record.submitted_ms),
         started_at=None if record.started_ms is None else rfc3339(record.started_ms),

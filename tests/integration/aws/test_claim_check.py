@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import socket
+import threading
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,8 +23,10 @@ from tandem.backplane.errors import (
     NotFound,
     PayloadsUnavailable,
     PayloadTooLarge,
+    UploadExpired,
     UploadNotFound,
 )
+from tandem.schemas.task import KeptResult
 from tandem.schemas.upload import UploadAnswer, UploadRequest
 from tests.integration.aws.conftest import REGION, Aws
 
@@ -130,7 +135,6 @@ def test_anothers_upload_is_like_none(claims: ClaimCheck, other: str) -> None:
         f"1777125600-0-{'0' * 64}-{'0' * 16}",
         f"1777125600-4-{'0' * 64}-{'0' * 16}\n",
         f"9999999999-4-{'0' * 64}-{'0' * 16}",
-        f"1777125600-4-{'0' * 64}-{'0' * 16}",
     ],
 )
 def test_an_id_that_was_made_up_names_nothing(claims: ClaimCheck, upload_id: str) -> None:
@@ -139,16 +143,26 @@ def test_an_id_that_was_made_up_names_nothing(claims: ClaimCheck, upload_id: str
         claims.read(upload_id, "alice")
 
 
-def test_an_upload_that_is_over_its_time_is_like_none(
+def test_an_upload_that_is_over_its_time_is_said_to_be(
     claims: ClaimCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the bucket throws it away, so that no request is accepted that could not be carried out."""
+    """Before the bucket throws it away, so that the answer is not a matter of chance; and to whoever asks."""
     offer = claims.offer(announced(b"rows"), "alice")
     send(offer, b"rows")
     later = time.time() + USE_SECONDS
     monkeypatch.setattr(time, "time", lambda: later)
-    with pytest.raises(UploadNotFound):
+    for caller in ("alice", "bob"):
+        with pytest.raises(UploadExpired, match="24 hours"):
+            claims.read(offer.upload_id, caller)
+
+
+def test_what_has_not_been_sent_yet_is_asked_for(claims: ClaimCheck) -> None:
+    """It may come yet, and is then there."""
+    offer = claims.offer(announced(b"rows"), "alice")
+    with pytest.raises(UploadNotFound, match="Send it first"):
         claims.read(offer.upload_id, "alice")
+    send(offer, b"rows")
+    assert claims.read(offer.upload_id, "alice").body == b"rows"
 
 
 @pytest.mark.parametrize("body", [b"", b"row", b"rowz", b"rows and more", ROWS])
@@ -170,25 +184,31 @@ def test_a_digest_that_s3_knows_to_be_another_is_refused(claims: ClaimCheck, buc
 
 
 def test_a_result_is_fetched_from_its_address(claims: ClaimCheck) -> None:
-    """Without credentials; put there twice it is one."""
+    """Without credentials, for a while; put there twice it is one, and another of the task is beside it."""
     task_id = secrets.token_hex(8)
-    for _ in range(2):
-        claims.keep_result(task_id, b'{"predictions": []}')
-    answer = httpx.get(claims.result_url(task_id), timeout=10)
+    first, again = (claims.keep_result(task_id, b'{"predictions": []}') for _ in range(2))
+    other = claims.keep_result(task_id, b"{}")
+    assert first == again != other
+    link = claims.result_link(first)
+    answer = httpx.get(link.url, timeout=10)
     assert answer.json() == {"predictions": []}
     assert answer.headers["content-type"] == "application/json"
+    assert link.bytes == len(answer.content)
+    assert parse_qs(urlsplit(link.url).query)["X-Amz-Expires"] == [str(OFFER_SECONDS)]
+    assert timedelta(0) < datetime.fromisoformat(link.expires_at) - datetime.now(UTC)
 
 
 def test_a_bucket_that_is_away_is_unavailable(claims: ClaimCheck, aws: Aws) -> None:
     """And served again when it is back; an address can be given all the while."""
     offer = claims.offer(announced(b"rows"), "alice")
     send(offer, b"rows")
+    kept = claims.keep_result("t", b"{}")
     aws.stop()
     with pytest.raises(PayloadsUnavailable):
         claims.read(offer.upload_id, "alice")
     with pytest.raises(PayloadsUnavailable):
         claims.keep_result("t", b"{}")
-    assert claims.result_url("t")
+    assert claims.result_link(kept).url
     aws.start()
     assert claims.read(offer.upload_id, "alice").body == b"rows"
 
@@ -200,6 +220,25 @@ def test_a_bucket_that_refuses_us_is_unavailable(claims: ClaimCheck, aws: Aws) -
     aws.deny()
     with pytest.raises(PayloadsUnavailable):
         claims.read(offer.upload_id, "alice")
+
+
+def test_a_bucket_that_breaks_off_half_way_is_unavailable(
+    claims: ClaimCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came is not taken for what was announced, nor for another upload."""
+    offer = claims.offer(announced(ROWS), "alice")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        half = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(ROWS) + ROWS[:100_000]
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(10_000)
+                connection.sendall(half)
+
+        threading.Thread(target=answer, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        with closing(ClaimCheck(BUCKET)) as broken, pytest.raises(PayloadsUnavailable):
+            broken.read(offer.upload_id, "alice")
 
 
 def test_credentials_that_are_missing_make_it_unavailable(
@@ -220,5 +259,7 @@ def test_without_a_bucket_there_are_no_uploads() -> None:
     with pytest.raises(NotFound, match="takes no uploads"):
         claims.offer(announced(b"rows"), "alice")
     with pytest.raises(NotFound, match="takes no uploads"):
-        claims.keep_result("t", b"{}")
+        claims.read("x", "alice")
+    with pytest.raises(PayloadsUnavailable):
+        claims.result_link(KeptResult(key="results/t/0", bytes=2))
     claims.close()

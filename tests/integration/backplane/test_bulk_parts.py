@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from tandem.backplane import bulk_parts
 from tandem.backplane.bulk import accept_job, read_job
 from tandem.backplane.bulk_parts import BulkParts, Chunk, Standing
 from tandem.backplane.bulk_scripts import parts_key
@@ -156,11 +155,15 @@ def test_a_job_cut_otherwise_is_not_mixed_in(job: Job) -> None:
     assert job.parts.begin(job.second, "c") == Standing("run", 2)
 
 
-def test_a_result_over_the_bound_is_noticed_while_it_grows(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it is put together."""
-    monkeypatch.setattr(bulk_parts, "MAX_RESULT_BYTES", 10)
-    assert job.write(job.first, 0, 10, 20).word == "written"
-    assert job.write(job.second, 2, 300, 40000).word == "large"
+def test_a_result_over_the_bound_is_noticed_while_it_grows(job: Job) -> None:
+    """Before it is put together; with a bucket the bound is that of what lies there."""
+    half = int("1" * 600)
+    job.parts = BulkParts(job.store, job.settings.model_copy(update={"max_inline_result_bytes": 1_000}))
+    assert job.write(job.first, 0, half, 20).word == "written"
+    assert job.write(job.second, 2, half, 40).word == "large"
+    small = {"max_inline_result_bytes": 1_000, "payload_bucket": "payloads"}
+    job.parts = BulkParts(job.store, job.settings.model_copy(update=small))
+    assert job.parts.begin(job.second, "b").word == "complete"
 
 
 class HalfwayPublisher:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from tandem.backplane.bulk_parts import MAX_RESULT_BYTES
 from tandem.backplane.task_scripts import record_key
 from tandem.backplane.topology import BULK_HIGH, BULK_QUEUES
 from tandem.schemas.batch import MAX_ROWS
@@ -144,7 +143,7 @@ def test_an_unknown_model_is_404(silent: Deployment) -> None:
 def test_a_result_that_would_be_too_large_is_refused_at_the_door(silent: Deployment) -> None:
     """Before anything is predicted; the answer says how many rows there may be."""
     problem = assert_problem(silent.post("/predict/batch/", {"match_ids": [1] * 40_000}), 413)
-    assert str(MAX_RESULT_BYTES) in problem["detail"]
+    assert "5000000 bytes" in problem["detail"]
 
 
 def test_a_repetition_with_the_key_is_the_same_job(silent: Deployment) -> None:

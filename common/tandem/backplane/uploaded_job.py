@@ -1,0 +1,74 @@
+"""A request for many rows to its job, wherever the rows are: in the body, or in the bucket.
+
+From there they are read before the job is accepted, which then does not depend on the upload any more.
+
+Uploads are ten times as large as bodies. One process reads one at a time, until its job is accepted, so that
+its memory does not depend on how many callers come with one at once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tandem.backplane.body import JSON
+from tandem.backplane.bulk import Job, read_job, read_text_job
+from tandem.backplane.claim_check import Upload
+from tandem.backplane.edge import Edge
+from tandem.backplane.errors import InvalidRequest, PayloadsUnavailable, PayloadTooLarge
+from tandem.backplane.prediction_request import read_request
+from tandem.backplane.strict_json import parse_strict
+from tandem.schemas.batch import BatchRequest
+from tandem.schemas.model_card import ModelCard
+from tandem.schemas.problem import field_error
+
+WAIT_SECONDS = 4.0
+"""How long a caller waits for others' uploads to be read."""
+MAX_CONTAINERS = 1_000_000
+"""Arrays and objects of one upload: empty, they take twenty times their text in memory."""
+
+
+@asynccontextmanager
+async def job_of(edge: Edge, asked: BatchRequest | Upload, card: ModelCard, owner: str) -> AsyncIterator[Job]:
+    """The job that `owner` asks for, as a request or as a body of rows, for as long as it is being accepted.
+
+    Raises InvalidRequest, InvalidJson, PayloadTooLarge, StoreUnavailable, or as `ClaimCheck.read` does.
+    """
+    if isinstance(asked, Upload):
+        yield await read_text_job(edge, asked, card)
+    elif asked.upload is None:
+        yield await read_job(edge, asked, card)
+    else:
+        async with _alone(edge):
+            yield await _read_upload(edge, asked.upload, card, owner)
+
+
+@asynccontextmanager
+async def _alone(edge: Edge) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await edge.reading_upload.acquire()
+    except TimeoutError:
+        raise PayloadsUnavailable("Other uploads are being read.") from None
+    try:
+        yield
+    finally:
+        edge.reading_upload.release()
+
+
+async def _read_upload(edge: Edge, upload_id: str, card: ModelCard, owner: str) -> Job:
+    upload = await asyncio.to_thread(edge.claim_check.read, upload_id, owner)
+    if upload.body.count(b"[") + upload.body.count(b"{") > MAX_CONTAINERS:
+        raise PayloadTooLarge(f"An upload may hold {MAX_CONTAINERS} arrays and objects at most.")
+    if upload.content_type == JSON:
+        return await read_job(edge, await asyncio.to_thread(_request_of, upload.body, card), card)
+    return await read_text_job(edge, upload, card)
+
+
+def _request_of(body: bytes, card: ModelCard) -> BatchRequest:
+    """What an upload of JSON holds: rows or matches, as a body; raises InvalidJson or InvalidRequest."""
+    asked = read_request(BatchRequest, parse_strict(body), card)
+    foreign = asked.model_fields_set - {"rows", "match_ids"}
+    if foreign:
+        misplaced = "belongs in the request, not in the upload"
+        raise InvalidRequest([{**field_error((name,), misplaced)} for name in sorted(foreign)])
+    return asked
