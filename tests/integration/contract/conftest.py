@@ -23,6 +23,7 @@ from tandem.schemas.match import Match
 from tandem.schemas.model_card import ModelCard, WorkerHeartbeat
 from tests.integration.contract.calls import Call, over_http, through_asgi, through_events, through_lambda
 from tests.integration.contract.deployment import AS_OF, FEATURES, MATCHES, Deployment
+from tests.integration.contract.own_bucket import own_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +108,7 @@ def published(redis_url: str) -> None:
 
 @pytest.fixture(scope="module")
 def silent(way: str, request: pytest.FixtureRequest) -> Iterator[Deployment]:
-    """A deployment whose only worker never takes anything, so that what reaches the broker stays there."""
+    """A deployment without a bucket whose only worker takes nothing, so that the broker keeps what it gets."""
     if BASE_URL:
         with WAYS[way]() as call:
             yield Deployment(call)
@@ -115,19 +116,29 @@ def silent(way: str, request: pytest.FixtureRequest) -> Iterator[Deployment]:
     database: Callable[[], str] = request.getfixturevalue("redis_database")
     broker_url, redis_url = database(), database()
     published(redis_url)
-    variables = {"BROKER_URL": broker_url, "REDIS_URL": redis_url, "AS_OF": AS_OF}
+    variables = {"BROKER_URL": broker_url, "REDIS_URL": redis_url, "AS_OF": AS_OF, "PAYLOAD_BUCKET": ""}
     with deployed(way, variables) as call, redis.Redis.from_url(broker_url) as broker:
         yield Deployment(call, broker=broker, redis_url=redis_url, variables=variables)
 
 
 @pytest.fixture(scope="session")
-def working(request: pytest.FixtureRequest) -> Any:
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables of whoever has the session's bucket; none where the deployment runs elsewhere."""
+    if BASE_URL:
+        yield {}
+        return
+    with own_bucket(tmp_path_factory.mktemp("s3")) as variables:
+        yield variables
+
+
+@pytest.fixture(scope="session")
+def working(request: pytest.FixtureRequest, bucket: dict[str, str]) -> Any:
     """A real worker on databases of its own; the same for all tests of the session."""
     if BASE_URL:
         return None
     database: Callable[[], str] = request.getfixturevalue("redis_database")
     make = request.getfixturevalue("live_worker")
-    worker = make(broker_url=database(), redis_url=database(), AS_OF=AS_OF)
+    worker = make(broker_url=database(), redis_url=database(), AS_OF=AS_OF, **bucket)
     worker.start_and_wait()
     with redis.Redis.from_url(worker.redis_url) as client:
         publish_matches(client, [Match.model_validate(match) for match in MATCHES])
@@ -135,13 +146,13 @@ def working(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(scope="module")
-def live(way: str, working: Any) -> Iterator[Deployment]:
-    """A deployment with a real worker."""
+def live(way: str, working: Any, bucket: dict[str, str]) -> Iterator[Deployment]:
+    """A deployment with a real worker, and a bucket."""
     if BASE_URL:
         with WAYS[way]() as call:
             yield Deployment(call)
         return
-    variables = {"BROKER_URL": working.broker_url, "REDIS_URL": working.redis_url, "AS_OF": AS_OF}
+    variables = {"BROKER_URL": working.broker_url, "REDIS_URL": working.redis_url, "AS_OF": AS_OF, **bucket}
     with deployed(way, variables) as call:
         yield Deployment(call, redis_url=working.redis_url, variables=variables)
 

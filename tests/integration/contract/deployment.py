@@ -37,6 +37,7 @@ MATCHES: list[dict[str, Any]] = [
 ]
 """7 has been played by then; the features of 8 are too old."""
 PROBLEM = "application/problem+json"
+NO_BUCKET = 404
 
 
 @dataclass
@@ -91,6 +92,17 @@ def named(problem: dict[str, Any]) -> set[tuple[str | int, ...]]:
     """Which fields a problem names."""
     assert all(isinstance(error["msg"], str) and error["msg"] for error in problem["errors"])
     return {tuple(error["loc"]) for error in problem["errors"]}
+
+
+def takes_uploads(deployment: Deployment) -> bool:
+    """Whether the deployment has a bucket."""
+    return deployment.post("/uploads", {"content_length": 1, "sha256": "0" * 64}).status != NO_BUCKET
+
+
+def only_where_there_is_no_bucket(deployment: Deployment) -> None:
+    """Skip a test of what a deployment does that has no bucket."""
+    if takes_uploads(deployment):
+        pytest.skip("this deployment has a bucket")
 
 
 def only_where_the_broker_is_ours(deployment: Deployment) -> None:

@@ -17,6 +17,7 @@ from tests.integration.contract.deployment import (
     assert_problem,
     named,
     only_where_the_broker_is_ours,
+    only_where_there_is_no_bucket,
 )
 from tests.integration.contract.test_predicting import assert_prediction
 from tests.integration.contract.test_tasks import ended, only_with_the_probe, submit
@@ -101,7 +102,10 @@ def test_a_row_that_makes_the_model_raise_fails_alone(live: Deployment) -> None:
 
 FAULTY: dict[str, tuple[Any, tuple[str | int, ...]]] = {
     "nothing": ({}, ()),
-    "both": ({"rows": [{}], "match_ids": [1]}, ()),
+    "rows and matches": ({"rows": [{}], "match_ids": [1]}, ()),
+    "matches and an upload": ({"match_ids": [1], "upload": "x"}, ()),
+    "an upload that is no name": ({"upload": 5}, ("upload",)),
+    "an upload of a long name": ({"upload": "x" * 201}, ("upload",)),
     "no rows": ({"rows": []}, ("rows",)),
     "a row that is no object": ({"rows": [{}, 5]}, ("rows", 1)),
     "rows that are no list": ({"rows": {}}, ("rows",)),
@@ -123,11 +127,17 @@ def test_a_body_of_another_shape_is_422(silent: Deployment, path: str, case: str
     assert named(problem) == {loc}
 
 
-@pytest.mark.parametrize("media_type", ["text/csv", "application/x-ndjson"])
+@pytest.mark.parametrize(
+    "media_type",
+    ["text/plain", "application/vnd.ms-excel", "text/csv; charset=latin-1", "text/csv;header=absent"],
+)
 def test_other_forms_of_rows_are_not_taken(silent: Deployment, media_type: str) -> None:
-    """They are another media type than this route takes."""
+    """They are another media type than this route takes, and it says which it does."""
     answer = silent.post("/predict/batch/", {"rows": [silent.features]}, content_type=media_type)
-    assert_problem(answer, 415, "unsupported-media-type")
+    assert (
+        "CSV" in assert_problem(answer, 415, "unsupported-media-type")["detail"].upper()
+        or "charset" in media_type
+    )
 
 
 def test_an_unknown_model_is_404(silent: Deployment) -> None:
@@ -141,7 +151,8 @@ def test_an_unknown_model_is_404(silent: Deployment) -> None:
 
 
 def test_a_result_that_would_be_too_large_is_refused_at_the_door(silent: Deployment) -> None:
-    """Before anything is predicted; the answer says how many rows there may be."""
+    """Where there is no bucket for it, before anything is predicted; it says how many rows there may be."""
+    only_where_there_is_no_bucket(silent)
     problem = assert_problem(silent.post("/predict/batch/", {"match_ids": [1] * 40_000}), 413)
     assert "5000000 bytes" in problem["detail"]
 
