@@ -116,7 +116,7 @@ def with_sam(stack: contextlib.ExitStack, composition: Composition, directory: P
     with step("sam validate"):
         sam_validate(ROOT)
     with step("sam build"):
-        sam_build(ROOT, directory / "build")
+        sam_build(ROOT, directory / "build", f"http://{composition.address('aws', 5000)}")
     template = directory / "build" / "template.yaml"
     # Both make the same image of the layer, which the second then finds.
     with step("sam local start-api"):

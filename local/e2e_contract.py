@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONTRACT = "tests/integration/contract"
-SECONDS = 420
+SECONDS = 480
 
 
 def ask_contract(root: Path, ways: Mapping[str, Mapping[str, str]]) -> None:

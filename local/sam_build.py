@@ -24,8 +24,11 @@ def sam_validate(root: Path) -> None:
         run(["sam", "validate", *check], directory=root, seconds=VALIDATE_SECONDS, variables=NO_TELEMETRY)
 
 
-def sam_build(root: Path, directory: Path) -> None:
-    """Build layer and functions in the image of the runtime, so that no Python of this machine's counts."""
+def sam_build(root: Path, directory: Path, s3: str) -> None:
+    """Build layer and functions in the image of the runtime, so that no Python of this machine's counts.
+
+    `s3` is where callers reach the composition's S3.
+    """
     # Not with samconfig.toml, which has them built side by side: where containers end within a moment, that
     # now and then leaves SAM waiting for ever.
     alone = directory.with_name("samconfig.toml")
@@ -33,7 +36,7 @@ def sam_build(root: Path, directory: Path) -> None:
     build = ["sam", "build", "--template-file", "infra/template.yaml", "--config-file", str(alone)]
     build += ["--use-container", "--no-cached", "--build-dir", str(directory)]
     run([*build, "--skip-pull-image"], directory=root, seconds=BUILD_SECONDS, variables=NO_TELEMETRY)
-    answered_here(directory / "template.yaml")
+    answered_here(directory / "template.yaml", s3)
 
 
 @contextlib.contextmanager

@@ -27,15 +27,22 @@ VARIABLES = {
     "PAYLOAD_BUCKET": "tandem-payloads",
 }
 ENDPOINT = {"AWS_ENDPOINT_URL": "http://aws:5000"}
+SIGNERS = ("UploadsFunction", "TaskStatusFunction")
 
 
-def answered_here(template: Path) -> None:
-    """Have the functions of a built template ask the composition's AWS; SAM sets only what a template has."""
+def answered_here(template: Path, s3: str) -> None:
+    """Have the functions of a built template ask the composition's AWS; SAM sets only what a template has.
+
+    Those that write addresses of S3 for callers write that of `s3`, where callers reach it.
+    """
     document: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
     document["Globals"]["Function"]["Environment"]["Variables"] |= ENDPOINT
     # The one function that Globals are not for.
     authorizer = document["Resources"]["AuthorizerFunction"]["Properties"]
     authorizer["Environment"]["Variables"] |= ENDPOINT
+    for name in SIGNERS:
+        properties = document["Resources"][name]["Properties"]
+        properties["Environment"]["Variables"]["AWS_ENDPOINT_URL_S3"] = s3
     template.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 

@@ -31,6 +31,17 @@ class Aws:
         """What AWS_ENDPOINT_URL names."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of whoever is to ask it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
     def start(self) -> None:
         """Answer on the port, if it does not yet; what it held before is still there."""
         if self._server is not None:
@@ -70,14 +81,7 @@ def aws_server() -> Iterator[Aws]:
 @pytest.fixture
 def aws(aws_server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """AWS with nothing in it, for this process; afterwards it is back and empty, whatever was done to it."""
-    variables = {
-        "AWS_ENDPOINT_URL": aws_server.url,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    for name, value in variables.items():
+    for name, value in aws_server.variables.items():
         monkeypatch.setenv(name, value)
     yield aws_server
     aws_server.start()

@@ -9,6 +9,7 @@ from tests.unit.infra.policies import access, alarms, bounds
 from tests.unit.infra.policies.breach import ABSENT, CONTAINER, PROPERTIES, STATEMENT, Place, Policy, broken
 
 PREDICT: Place = ("Api", PROPERTIES, "Body", "paths", "/predict", "post", "security")
+PAYLOADS: Place = STATEMENT[:-1]
 TRACKED: Place = (
     "BacklogScaling", PROPERTIES, "TargetTrackingScalingPolicyConfiguration", "CustomizedMetricSpecification",
     "Metrics", 0, "MetricStat", "Metric", "Dimensions", 2, "Value",
@@ -35,6 +36,26 @@ BREACHES: list[tuple[Policy, Place, Any, str]] = [
         ("PredictSyncRole", PROPERTIES, "ManagedPolicyArns"),
         ["arn:aws:iam::aws:policy/AdministratorAccess"],
         "PredictSyncRole has",
+    ),
+    (
+        access.payload_rights,
+        ("PredictAsyncRole", *PAYLOADS, 1, "Resource"),
+        {"Fn::Sub": "${PayloadBucket.Arn}/*"},
+        "PredictAsyncRole may s3:GetObject",
+    ),
+    (
+        access.payload_rights,
+        ("TaskStatusRole", *PAYLOADS, 1, "Action"),
+        ["s3:GetObject", "s3:DeleteObject"],
+        "TaskStatusRole may s3:DeleteObject",
+    ),
+    (access.payload_rights, ("WorkerRole", *PAYLOADS, 1, "Action"), "kms:Decrypt", "not kms:GenerateDataKey"),
+    (access.payload_rights, ("WorkerRole", *PAYLOADS, 0, "Action"), "s3:GetObject", "s3:PutObject None"),
+    (
+        access.payload_rights,
+        ("TaskStatusFunction", PROPERTIES, "Environment", "Variables", "PAYLOAD_BUCKET"),
+        ABSENT,
+        "TaskStatusRole has not",
     ),
     (access.open_routes, PREDICT, [{"NONE": []}], "post /predict asks"),
     (access.open_routes, PREDICT, ABSENT, "post /predict asks None"),
@@ -118,7 +139,7 @@ BREACHES: list[tuple[Policy, Place, Any, str]] = [
     (
         bounds.early_expiry,
         ("PayloadBucket", PROPERTIES, "LifecycleConfiguration", "Rules", 0, "ExpirationInDays"),
-        7,
+        1,
         "inputs/ is gone too early",
     ),
     (bounds.unbounded_tasks, ("WorkerTask", *CONTAINER, "StopTimeout"), 8, "is stopped within 8 s"),

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import yaml
 
-from local.sam_local import ENDPOINT, VARIABLES, answered_here, options
+from local.sam_local import ENDPOINT, SIGNERS, VARIABLES, answered_here, options
 from tests.unit.infra.cloudformation import template
 
 
 def test_every_function_is_told_where_aws_is(tmp_path: Path) -> None:
-    """Those of Globals and the authorizer, which is not of them; nothing else changes."""
+    """Those of Globals, the authorizer, which is not of them, and, of S3, those that sign addresses."""
     built = tmp_path / "template.yaml"
     before = template()
     built.write_text(yaml.safe_dump(before))
-    answered_here(built)
+    s3 = "http://127.0.0.1:4566"
+    answered_here(built, s3)
     after = yaml.safe_load(built.read_text())
     for document in (before, after):
         told = (
@@ -26,6 +27,9 @@ def test_every_function_is_told_where_aws_is(tmp_path: Path) -> None:
             assert (document is after) == (ENDPOINT.items() <= variables.items())
             for name in ENDPOINT:
                 variables.pop(name, None)
+    for name in SIGNERS:
+        variables = after["Resources"][name]["Properties"]["Environment"]["Variables"]
+        assert variables.pop("AWS_ENDPOINT_URL_S3") == s3
     assert after == before
 
 

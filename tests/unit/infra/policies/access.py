@@ -29,6 +29,18 @@ EVERY_RESOURCE = {
 AWS_POLICIES = {"arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"}
 """Policies of AWS's own that the transform attaches."""
 
+BUCKET = {"Fn::GetAtt": ["PayloadBucket", "Arn"]}
+PAYLOADS = {
+    ("UploadsRole", "s3:PutObject"): {"Fn::Sub": "${PayloadBucket.Arn}/inputs/*"},
+    ("PredictAsyncRole", "s3:GetObject"): {"Fn::Sub": "${PayloadBucket.Arn}/inputs/*"},
+    ("PredictAsyncRole", "s3:ListBucket"): BUCKET,
+    ("TaskStatusRole", "s3:GetObject"): {"Fn::Sub": "${PayloadBucket.Arn}/results/*"},
+    ("WorkerRole", "s3:PutObject"): {"Fn::Sub": "arn:${AWS::Partition}:s3:::${PayloadBucket}/results/*"},
+}
+"""All that anybody may do with payloads, and with which: uploads come in and are read, results likewise."""
+KEYS = {"s3:PutObject": "kms:GenerateDataKey", "s3:GetObject": "kms:Decrypt"}
+"""What it takes besides, for all that lies there is encrypted."""
+
 SECRET_NAME = re.compile(r"(?i)(broker_url|redis_url|password|auth_?token|secret_?string)$")
 CREDENTIALS = re.compile(r"://[^/\s:]*:(?P<password>[^/\s@]+)@")
 
@@ -94,6 +106,32 @@ def shared_roles(resources: Resources) -> list[str]:
         foreign = [one for one in role.get("ManagedPolicyArns", []) if isinstance(one, str)]
         faults += [f"{name} has {one}" for one in foreign if one not in AWS_POLICIES]
     return faults
+
+
+def payload_rights(resources: Resources) -> list[str]:
+    """Who puts payloads into the bucket or gets them out may do that alone, and is told its name."""
+    allowed: dict[tuple[str, str], Any] = {}
+    for name, statement in statements(resources):
+        if statement["Effect"] == "Allow":
+            allowed |= {(name, action): statement.get("Resource") for action in listed(statement["Action"])}
+    found = {right: where for right, where in allowed.items() if right[1].startswith("s3:")}
+    faults = [f"{name} may {action} {found[name, action]}" for name, action in found.keys() - PAYLOADS.keys()]
+    for (name, action), where in PAYLOADS.items():
+        if found.get((name, action)) != where:
+            faults.append(f"{name} may {action} {found.get((name, action))} and not {where}")
+        if action in KEYS and (name, KEYS[action]) not in allowed:
+            faults.append(f"{name} may not {KEYS[action]}")
+    users = {role for role, _ in PAYLOADS}
+    told = {
+        function["Role"]["Fn::GetAtt"][0]
+        for function in of_type(resources, "AWS::Lambda::Function").values()
+        if "PAYLOAD_BUCKET" in function["Environment"]["Variables"]
+    }
+    for task in of_type(resources, "AWS::ECS::TaskDefinition").values():
+        names = {variable["Name"] for one in task["ContainerDefinitions"] for variable in one["Environment"]}
+        if "PAYLOAD_BUCKET" in names:
+            told.add(task["TaskRoleArn"]["Fn::GetAtt"][0])
+    return faults + [f"{role} has not what it is told of the bucket for" for role in users ^ told]
 
 
 def open_routes(resources: Resources) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tandem.backplane import broker, publishing_thread, secrets, store
+from tandem.backplane import aws, broker, claim_check, publishing_thread, secrets, store
 from tandem.backplane.settings import Settings
 from tests.unit.infra.cloudformation import Resources, of_type, template
 from worker.celery_config import SOFT_SHUTDOWN_SECONDS
@@ -18,6 +18,8 @@ BACKPLANE_SECONDS = max(
     store.CONNECT_SECONDS + store.ANSWER_SECONDS,
 )
 """The longest that a function waits for broker or store."""
+UPLOAD_SECONDS = 2 * (aws.CONNECT_SECONDS + claim_check.ANSWER_SECONDS) + 1 + claim_check.READ_SECONDS
+"""The longest that reading an upload takes: two attempts with a pause, and its content."""
 SECRET_SECONDS = secrets.LONGEST_SECONDS
 """The longest that the authorizer waits for its secret."""
 REFUSAL_SECONDS = 5
@@ -78,7 +80,11 @@ def timeouts(resources: Resources) -> list[str]:
         allowed, inside, innermost = (
             (AUTHORIZER_SECONDS, SECRET_SECONDS, 0.0)
             if name == "AuthorizerFunction"
-            else (API_SECONDS, deadline, BACKPLANE_SECONDS)
+            else (
+                API_SECONDS,
+                deadline,
+                BACKPLANE_SECONDS + UPLOAD_SECONDS * (name == "PredictAsyncFunction"),
+            )
         )
         timeout = function.get("Timeout", allowed)
         if name == "AuthorizerFunction" and timeout > REFUSAL_SECONDS:
@@ -138,15 +144,15 @@ def unsafe_buckets(resources: Resources) -> list[str]:
 
 
 def early_expiry(resources: Resources) -> list[str]:
-    """No payload is gone while a task may still name it."""
-    longest = Settings.model_fields["default_expires_seconds"].metadata[1].le / DAY_SECONDS
+    """No upload is gone while a request may still name it, and no result while its task is kept."""
+    named = claim_check.USE_SECONDS / DAY_SECONDS
     kept = Settings.model_fields["result_ttl_seconds"].default / DAY_SECONDS
     rules = {
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in of_type(resources, "AWS::S3::Bucket")["PayloadBucket"]["LifecycleConfiguration"]["Rules"]
         if "Prefix" in rule
     }
-    needed = {"inputs/": longest, "results/": longest + kept}
+    needed = {"inputs/": named, "results/": kept}
     return [f"{name} is gone too early" for name, days in needed.items() if rules.get(name, 0) <= days]
 
 
