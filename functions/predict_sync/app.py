@@ -11,9 +11,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from tandem.backplane.body import read_json
-from tandem.backplane.disconnects import unless_gone
+from tandem.backplane.disconnects import answered
 from tandem.backplane.edge import Edge, edge
 from tandem.backplane.errors import DeadlinePassed, StoreUnavailable
+from tandem.backplane.headers import headers_of
 from tandem.backplane.health import add_health_routes
 from tandem.backplane.http import create_app, direct_route, route
 from tandem.backplane.lambda_handler import mangum_handler
@@ -97,27 +98,27 @@ async def predict_match(request: Request, match_id: MatchIdInPath) -> Response:
 
 async def _answer(wired: Edge, request: Request, wanted: PredictionRequest, task_id: str) -> Response:
     """The answer within the time the caller gives, else a 202 or a 504 as it prefers."""
-    waiting = waiting_of(request.headers.getlist("prefer"), wired.settings.sync_timeout_seconds)
+    waiting = waiting_of(headers_of(request.scope, b"prefer"), wired.settings.sync_timeout_seconds)
     if waiting.respond_async:
         return await _answer_or_accept(wired, request, wanted, task_id, waiting)
     (await wired.catalog.read()).require_worker(wanted.card.model_name, wanted.card.alias)
-    submitted_ms, owner = wired.catalog.now_ms(), wired.caller(request.scope)
+    submitted_ms = wired.catalog.now_ms()
     message = wanted.waited_for(
         wired, task_id, queue=SYNC, submitted_ms=submitted_ms, seconds=waiting.seconds
     )
     async with wired.replies.expect(task_id) as reply:
+        # Nobody waits for the confirm: the reply says more, and a refusal ends the wait for it.
+        wired.publisher.start(message, reply)
         try:
-            async with asyncio.timeout(waiting.seconds):
-                await wired.publisher.publish(message)
-                meta = await unless_gone(request.receive, reply)
+            meta = await answered(request.receive, reply, waiting.seconds)
         except TimeoutError:
             meta = b""
             with suppress(
                 StoreUnavailable
             ):  # it was there when the wait began; the deadline is what has passed
-                meta = await wired.tasks.abandon(task_id, submitted_ms, owner)
+                meta = await wired.tasks.abandon(task_id, submitted_ms, wired.caller(request.scope))
         except ClientDisconnect:
-            await wired.tasks.abandon(task_id, submitted_ms, owner)
+            await wired.tasks.abandon(task_id, submitted_ms, wired.caller(request.scope))
             raise
     headers = waiting.applied(accepted=False)
     if not meta:

@@ -20,4 +20,7 @@ def log_access(scope: Scope, status: int, started: float) -> None:
             "status": status,
             "seconds": round(time.perf_counter() - started, 6),
         }
-        log.info("request", extra={"fields": fields})
+        # What `log.info` does but for the search for the line that called it, which costs more than the rest.
+        record = logging.LogRecord(log.name, logging.INFO, "", 0, "request", None, None)
+        record.fields = fields
+        log.handle(record)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from tandem.backplane.errors import PayloadTooLarge, UnsupportedMediaType
+from tandem.backplane.headers import header_of
 from tandem.backplane.strict_json import parse_strict
 
 JSON = "application/json"
@@ -16,17 +17,23 @@ _WHITESPACE = b" \t\r\n"
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body; raises PayloadTooLarge without reading further than `limit` bytes."""
-    announced = request.headers.get("content-length", "")
+    """The body; raises PayloadTooLarge without reading further than `limit` bytes, or ClientDisconnect."""
+    announced = header_of(request.scope, b"content-length") or ""
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise _too_large(limit)
     chunks = []
     length = 0
-    async for chunk in request.stream():
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         length += len(chunk)
         if length > limit:
             raise _too_large(limit)
         chunks.append(chunk)
+        more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -41,9 +48,11 @@ async def read_json(request: Request, limit: int) -> tuple[bytes, Any]:
 
 async def read_text(request: Request, limit: int, *others: str) -> tuple[str, bytes]:
     """The media type, JSON or one of `others`, and the body; raises PayloadTooLarge, UnsupportedMediaType."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    encoding = header_of(request.scope, b"content-encoding")
+    if encoding is not None and encoding.lower() != "identity":
         raise UnsupportedMediaType("The body must not be compressed.")
-    media_type = _media_type(request, others)
+    content_type = header_of(request.scope, b"content-type")
+    media_type = JSON if content_type in (None, JSON) else _media_type(content_type, others)
     body = await read_body(request, limit)
     if media_type not in FORMS:
         return media_type, body
@@ -52,9 +61,9 @@ async def read_text(request: Request, limit: int, *others: str) -> tuple[str, by
     return JSON, body
 
 
-def _media_type(request: Request, others: Sequence[str]) -> str:
+def _media_type(content_type: str, others: Sequence[str]) -> str:
     """The media type in lower case, JSON where there is none; raises UnsupportedMediaType for any other."""
-    media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
+    media_type, *parameters = content_type.lower().split(";")
     media_type = media_type.strip() or JSON
     if media_type not in {JSON, *FORMS, *others}:
         raise UnsupportedMediaType(f"This route takes {', '.join((JSON, *others))}.")

@@ -8,8 +8,9 @@ import selectors
 import socket
 import struct
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from typing import Any
 
 from amqp.exceptions import AMQPError, NotFound
@@ -18,13 +19,15 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from tandem.backplane.errors import BrokerBlocked, BrokerUnavailable, QueueFull, QueueMissing, TandemError
-from tandem.backplane.frame_buffer import FrameBuffer
+from tandem.backplane.frame_buffer import FrameBuffer, ReadAhead, Write
 from tandem.backplane.message import Message
 
 CONNECT_SECONDS = 1.5
 CONFIRM_SECONDS = 3.0
 BLOCKED_SECONDS = 30.0
 """How long a connection that the broker blocked is kept for its word that the alarm is over."""
+IDLE_SECONDS = 240.0
+"""An older idle connection may have been dropped by something on the way without a word."""
 TRANSPORT_ERRORS = (AMQPError, KombuError, RedisError, OSError)
 STUMBLES = (AttributeError, LookupError, TypeError, ValueError, struct.error)
 """What py-amqp and kombu run into when a connection ends under their feet, or a header fits no frame."""
@@ -41,18 +44,27 @@ def tls_of(url: str) -> dict[str, Any]:
     return {"server_hostname": None} if url.startswith("amqps://") else {}
 
 
+Settled = list[tuple[int, TandemError | None]]
+"""By number, the messages that the broker has spoken about since: None for those it has confirmed."""
+
+
 class BrokerConnection:
-    """A connection for publishing; used by one thread, closed by its owner."""
+    """A connection for publishing; used by one thread at a time, closed by its owner."""
 
     def __init__(self, url: str, queue_max_length: int) -> None:
         self._is_redis = url.startswith("redis")
         self._queue_max_length = queue_max_length
         self._blocked_at: float | None = None
+        self.used_at = time.time()
+        """By the wall clock: a frozen process's monotonic clock may have stood still."""
         self._tag = 0
-        self._unconfirmed: dict[int, Message] = {}
-        self._refused: dict[str, TandemError] = {}
+        self._unconfirmed: dict[int, str] = {}
+        """Task ids by the broker's number of the message, ascending."""
+        self._returned: dict[str, TandemError] = {}
+        self._settled: Settled = []
         self._room: dict[str, int] = {}
         self._frames = FrameBuffer()
+        self._ahead: ReadAhead | None = None
         # Any, here and below: kombu's own types know neither the transports' methods nor all of its own.
         self._connection: Any = Connection(
             url,
@@ -66,6 +78,21 @@ class BrokerConnection:
         except (*TRANSPORT_ERRORS, *STUMBLES) as error:
             self.close()
             raise BrokerUnavailable(f"The broker cannot be reached ({type(error).__name__}).") from error
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the socket does more than pass bytes on."""
+        return hasattr(self._socket, "pending")
+
+    @property
+    def is_redis(self) -> bool:
+        """Whether the broker is Redis."""
+        return self._is_redis
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether it has been used not long ago."""
+        return 0 <= time.time() - self.used_at < IDLE_SECONDS
 
     def _amqp_options(self) -> dict[str, Any]:
         options = {
@@ -110,6 +137,9 @@ class BrokerConnection:
         # The options read_timeout and write_timeout would not end a frame that has half arrived.
         self._socket = amqp.transport.sock
         self._socket.settimeout(CONFIRM_SECONDS)
+        if not self.is_encrypted:
+            self._ahead = ReadAhead(self._socket)
+            amqp.transport._quick_recv = self._ahead.recv  # noqa: SLF001  it has no other place to say so
         # What py-amqp would look for before each message, `publish` looks for once a batch.
         amqp.client_properties.get("capabilities", {})["connection.blocked"] = False
 
@@ -120,25 +150,86 @@ class BrokerConnection:
         of a message; after the latter the connection must be closed. A message published again after either
         must keep its task id.
         """
-        self._refused, self._unconfirmed, self._room = {}, {}, {}
-        try:
+        with self._doubts():
+            if self._is_redis:
+                return self._push(messages)
             self._refuse_while_blocked()
-            with self._producer.batch(len(messages) or 1) if self._is_redis else self._frames.held():
-                for message in messages:
-                    self._send(message)
-            self._await_confirms()
+            waiting = dict(zip(self._send_all(messages), messages, strict=True))
+            deadline = time.monotonic() + CONFIRM_SECONDS
+            refused: dict[str, TandemError] = {}
+            while waiting:
+                self._connection.drain_events(timeout=max(0.001, deadline - time.monotonic()))
+                self.raise_if_blocked()
+                for number, error in self.settled():
+                    message = waiting.pop(number, None)
+                    if message is not None and error is not None:
+                        refused.setdefault(message.task_id, error)
+            return refused
+
+    def stop_waiting(self, write: Write) -> socket.socket:
+        """From now on an event loop has this connection, which waits for nothing any more.
+
+        What is to be sent is given to `write`; what has come, `read` takes out of the socket this gives.
+        """
+        self._socket.setblocking(False)
+        self._frames.write_to(write)
+        found: socket.socket = self._socket
+        return found
+
+    def send(self, messages: Sequence[Message]) -> Sequence[int]:
+        """Send messages without waiting, and give their numbers; raises BrokerUnavailable."""
+        with self._doubts():
+            return self._send_all(messages)
+
+    def read(self) -> None:
+        """Take in what has come, for `settled` and `raise_if_blocked`; BrokerUnavailable at its end."""
+        with self._doubts(), suppress(TimeoutError):
+            while True:
+                self._connection.drain_events()
+
+    def settled(self) -> Settled:
+        """What the broker has said of messages since this was asked last."""
+        settled, self._settled = self._settled, []
+        return settled
+
+    def raise_if_blocked(self) -> None:
+        """Raise BrokerBlocked while the broker takes nothing, BrokerUnavailable if it has not for long."""
+        if self._blocked_at is None:
+            return
+        if not 0 <= time.time() - self._blocked_at < BLOCKED_SECONDS:
+            raise BrokerUnavailable("The broker has taken no messages for a while.")
+        raise BrokerBlocked("The broker takes no messages at present (a resource alarm).")
+
+    @staticmethod
+    @contextmanager
+    def _doubts() -> Iterator[None]:
+        try:
+            yield
         except (*TRANSPORT_ERRORS, *STUMBLES) as error:
             raise BrokerUnavailable(f"The broker did not confirm ({type(error).__name__}).") from error
-        return self._refused
+
+    def _send_all(self, messages: Sequence[Message]) -> Sequence[int]:
+        first = self._tag + 1
+        with self._frames.held():
+            for message in messages:
+                self._tag += 1
+                self._unconfirmed[self._tag] = message.task_id
+                self._send(message)
+        return range(first, self._tag + 1)
+
+    def _push(self, messages: Sequence[Message]) -> dict[str, TandemError]:
+        """Publish to Redis, which answers at once and has no confirms."""
+        self._room = {}
+        refused: dict[str, TandemError] = {}
+        with self._producer.batch(len(messages) or 1):
+            for message in messages:
+                if self._takes(message.queue):
+                    self._send(message)
+                else:
+                    refused[message.task_id] = QueueFull()
+        return refused
 
     def _send(self, message: Message) -> None:
-        if self._is_redis:
-            if not self._takes(message.queue):
-                self._refused[message.task_id] = QueueFull()
-                return
-        else:
-            self._tag += 1
-            self._unconfirmed[self._tag] = message
         self._producer.publish(
             message.body,
             exchange="",
@@ -147,7 +238,7 @@ class BrokerConnection:
             content_encoding="utf-8",
             headers=dict(message.headers),
             delivery_mode=2 if message.durable else 1,
-            mandatory=True,
+            mandatory=bool(message.queue),
             expiration=message.expiration_seconds,
             correlation_id=message.task_id,
             retry=False,
@@ -159,12 +250,6 @@ class BrokerConnection:
             self._room[queue] = self._queue_max_length - int(self._channel.client.llen(queue))
         self._room[queue] -= 1
         return self._room[queue] >= 0
-
-    def _await_confirms(self) -> None:
-        deadline = time.monotonic() + CONFIRM_SECONDS
-        while self._unconfirmed:
-            self._connection.drain_events(timeout=max(0.001, deadline - time.monotonic()))
-            self._raise_if_blocked()
 
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises BrokerUnavailable."""
@@ -204,20 +289,15 @@ class BrokerConnection:
         while self._has_news():
             with suppress(TimeoutError):
                 self._connection.drain_events(timeout=0.001)
-        self._raise_if_blocked()
+        self.raise_if_blocked()
 
     def _has_news(self) -> bool:
         # Asked of the socket, for py-amqp's read without waiting spins on a frame that has half arrived.
+        if self._ahead is not None and self._ahead.has_more:
+            return True
         with _Selector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             return bool(getattr(self._socket, "pending", int)() or selector.select(0))
-
-    def _raise_if_blocked(self) -> None:
-        if self._blocked_at is None:
-            return
-        if not 0 <= time.time() - self._blocked_at < BLOCKED_SECONDS:
-            raise BrokerUnavailable("The broker has taken no messages for a while.")
-        raise BrokerBlocked("The broker takes no messages at present (a resource alarm).")
 
     def _on_blocked(self, _reason: str) -> None:
         self._blocked_at = time.time()
@@ -226,16 +306,18 @@ class BrokerConnection:
         self._blocked_at = None
 
     def _on_return(self, _error: Exception, _exchange: Any, routing_key: str, returned: Any) -> None:
+        # Its confirm comes after it.
         task_id = returned.properties.get("correlation_id", "")
-        self._refused[task_id] = QueueMissing(f"The broker has no queue {routing_key!r}.")
+        self._returned[task_id] = QueueMissing(f"The broker has no queue {routing_key!r}.")
 
-    def _confirmed(self, tag: int, multiple: bool) -> list[Message]:  # noqa: FBT001  AMQP's own order
-        tags = [known for known in self._unconfirmed if known <= tag] if multiple else [tag]
-        return [self._unconfirmed.pop(known) for known in tags if known in self._unconfirmed]
+    def _confirmed(self, tag: int, multiple: bool) -> list[tuple[int, str]]:  # noqa: FBT001  AMQP's own order
+        tags = list(takewhile(lambda known: known <= tag, self._unconfirmed)) if multiple else [tag]
+        return [(known, self._unconfirmed.pop(known)) for known in tags if known in self._unconfirmed]
 
     def _on_ack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  py-amqp calls it so
-        self._confirmed(tag, multiple)
+        for number, task_id in self._confirmed(tag, multiple):
+            self._settled.append((number, self._returned.pop(task_id, None)))
 
     def _on_nack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001  py-amqp calls it so
-        for message in self._confirmed(tag, multiple):
-            self._refused.setdefault(message.task_id, QueueFull())
+        for number, task_id in self._confirmed(tag, multiple):
+            self._settled.append((number, self._returned.pop(task_id, None) or QueueFull()))

@@ -33,6 +33,43 @@ async def unless_gone(receive: Receive, waited: "asyncio.Future[Answer]") -> Ans
     return waited.result()
 
 
+async def answered(receive: Receive, waited: "asyncio.Future[Answer]", seconds: float) -> Answer:
+    """As `unless_gone`, for a future that is the caller's own; raises TimeoutError when `seconds` are over.
+
+    Both end `waited`, so that most requests cost one timer and nothing else.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + seconds
+    leaving: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle
+
+    def look() -> None:
+        nonlocal timer, leaving
+        if waited.done():
+            return
+        left = give_up_at - loop.time()
+        if left <= 0:
+            waited.set_exception(TimeoutError())
+            return
+        if leaving is None:
+            leaving = loop.create_task(_left(receive))
+            leaving.add_done_callback(lambda _: _end(waited))
+        timer = loop.call_later(left, look)
+
+    timer = loop.call_later(min(seconds, UNWATCHED_SECONDS), look)
+    try:
+        return await waited
+    finally:
+        timer.cancel()
+        if leaving is not None:
+            leaving.cancel()
+
+
+def _end(waited: "asyncio.Future[Answer]") -> None:
+    if not waited.done():
+        waited.set_exception(ClientDisconnect())
+
+
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 
 LOGGER = "tandem"
 
@@ -14,7 +15,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
         line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}+00:00",
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -25,8 +26,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line)
 
 
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+
+
 def configure(level: str) -> None:
     """Log what is ours from `level` on; may be called again."""
+    # What no line here says need not be asked for at each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logger = logging.getLogger(LOGGER)
     logger.setLevel(level)
     logging.getLogger("mangum").setLevel(logging.WARNING)  # its line a request says less than ours

@@ -91,7 +91,8 @@ class Catalog:
 
     def require_worker(self, model_name: str, alias: str) -> None:
         """Raise WorkersUnavailable unless a live worker has the model loaded."""
-        if not any(card_field(model_name, alias) in worker.models for worker in self.workers):
+        wanted = card_field(model_name, alias)
+        if not any(wanted in worker.models for worker in self.workers):
             raise WorkersUnavailable("No live worker has this model loaded.")
 
 

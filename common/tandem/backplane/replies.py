@@ -11,8 +11,7 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import redis.asyncio
@@ -51,26 +50,29 @@ class Replies:
         self._probes = 0
         self._readers: list[asyncio.Task[None]] = []
 
-    @asynccontextmanager
-    async def expect(self, task_id: str, *, watch: bool = False) -> AsyncIterator["asyncio.Future[bytes]"]:
-        """Give a future of the task's result document (bytes), waited for with the caller's own deadline.
+    def expect(self, task_id: str, *, watch: bool = False) -> "Expected":
+        """A context of a future of the task's result document (bytes), waited for with one's own deadline.
 
         `watch` is for tasks whose reply goes to another process: the store's own announcement is then
-        listened to. Raises StoreUnavailable where too many wait already; the future raises it at `close`.
+        listened to. Entering it raises StoreUnavailable where too many wait already; the future raises it at
+        `close`.
         """
+        return Expected(self, task_id, watch=watch)
+
+    async def begin(self, task_id: str, future: "asyncio.Future[bytes]", *, watch: bool) -> None:
+        """Have `future` end with the task's document; see `expect`, whose context calls this and `forget`."""
         if len(self._waiting) >= WAITING_LIMIT:
             raise StoreUnavailable("Too many callers are waiting.")
         self._ensure_readers()
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(task_id, set()).add(future)
         if watch:
             self._watched[task_id] += 1
-        try:
-            if watch or not self._is_listening():
+        if watch or not self._is_listening():
+            try:
                 await self._listen(task_id, watch=watch)
-            yield future
-        finally:
-            await self._forget(task_id, future, watch=watch)
+            except asyncio.CancelledError:
+                await self.forget(task_id, future, watch=watch)
+                raise
 
     async def close(self) -> None:
         """Stop reading, refuse whoever still waits, and close the connection."""
@@ -112,7 +114,8 @@ class Replies:
             # Before Python 3.12 a cancellation can get lost in `asyncio.wait_for`, with which redis-py sends.
             raise asyncio.CancelledError
 
-    async def _forget(self, task_id: str, future: "asyncio.Future[bytes]", *, watch: bool) -> None:
+    async def forget(self, task_id: str, future: "asyncio.Future[bytes]", *, watch: bool) -> None:
+        """Wait no longer."""
         waiters = self._waiting[task_id]
         waiters.discard(future)
         if not waiters:
@@ -196,6 +199,23 @@ class Replies:
         for future in self._waiting.get(task_id, ()):
             if not future.done():
                 future.set_result(meta)
+
+
+class Expected:
+    """The context of `Replies.expect`; a class, for a generator costs every request twice as much."""
+
+    def __init__(self, replies: Replies, task_id: str, *, watch: bool) -> None:
+        self._replies, self._task_id, self._watch = replies, task_id, watch
+
+    async def __aenter__(self) -> "asyncio.Future[bytes]":
+        """Begin to wait."""
+        self._future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        await self._replies.begin(self._task_id, self._future, watch=self._watch)
+        return self._future
+
+    async def __aexit__(self, *_: object) -> None:
+        """Wait no longer."""
+        await self._replies.forget(self._task_id, self._future, watch=self._watch)
 
 
 def _task_id_of(channel: str, meta: bytes) -> str:

@@ -16,6 +16,7 @@ from tandem.backplane.errors import (
     TandemError,
     TaskNotFound,
 )
+from tandem.backplane.headers import header_of
 from tandem.backplane.idempotency import Claim, IdempotencyStore, StoredAnswer, checked_key
 from tandem.backplane.message import Message
 from tandem.backplane.prediction_request import new_task_id, status_url_of
@@ -58,7 +59,7 @@ async def once(
     What fails is not kept: the next request with the key tries again. Raises RequestInProgress and
     InvalidRequest as `IdempotencyStore.claim` does.
     """
-    header = request.headers.get("idempotency-key")
+    header = header_of(request.scope, b"idempotency-key")
     if header is None:
         return await answer(new_task_id())
     store = IdempotencyStore(edge.client)

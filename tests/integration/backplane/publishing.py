@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tandem.backplane.broker import BrokerConnection
 from tandem.backplane.errors import Unavailable
 from tandem.backplane.message import Message, delivery_header, task_body, task_headers
 
@@ -23,6 +24,15 @@ def message(queue: str, task_id: str, *, durable: bool = True) -> Message:
     headers = task_headers("predict_match", task_id, delivery_header(submitted_ms=1))
     body = task_body({"match_id": 42}, json.dumps({"home_elo": 1712.4}).encode())
     return Message(task_id, queue, body, headers, durable=durable, expiration_seconds=3600)
+
+
+def connection_of(publisher: Publisher) -> BrokerConnection:
+    """The connection of a publisher, whoever has it at present."""
+    holders: list[Any] = [publisher._direct, publisher._thread]
+    found = [publisher._idle, *(holder._connection for holder in holders if holder is not None)]
+    connection = next(one for one in found if one is not None)
+    assert isinstance(connection, BrokerConnection)
+    return connection
 
 
 async def outcome(publisher: Publisher, one: Message) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 import traceback
 import uuid
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from tandem.backplane.task_attempts import Attempt, Delivery, TaskAttempts
 from tests.integration.backplane.publishing import BOUND_SECONDS, message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from local.private_redis import PrivateRedis
     from tests.integration.backplane.conftest import BrokerUnderTest
@@ -115,8 +116,16 @@ def test_loops_in_threads_do_not_share(queue: str) -> None:
     assert threads() == 0
 
 
-def test_loops_that_were_closed_leave_no_thread(queue: str) -> None:
-    """Also where nobody closed what was wired to them."""
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for what is told by another thread; raises where it never comes."""
+    end = time.monotonic() + BOUND_SECONDS
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_loops_that_were_closed_leave_nothing(queue: str, rabbitmq: BrokerUnderTest) -> None:
+    """Also where nobody closed what was wired to them: the next one does."""
 
     async def use_publisher_alone() -> None:
         await edge().publisher.publish(message(queue, "id-1"))
@@ -127,9 +136,10 @@ def test_loops_that_were_closed_leave_no_thread(queue: str) -> None:
 
     for _ in range(3):
         asyncio.run(use_publisher_alone())
-    assert threads() == 1
+    wait_until(lambda: rabbitmq.proxy.open_connections == 1)
     asyncio.run(use_and_close())
     assert threads() == 0
+    wait_until(lambda: rabbitmq.proxy.open_connections == 0)
 
 
 def test_closing_leaves_no_connection(queue: str, rabbitmq: BrokerUnderTest, own_redis: PrivateRedis) -> None:

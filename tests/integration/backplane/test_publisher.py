@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tandem.backplane.broker import IDLE_SECONDS
 from tandem.backplane.errors import QueueMissing
 from tandem.backplane.message import Message
 from tandem.backplane.publisher import Publisher
-from tandem.backplane.publishing_thread import ANSWER_SECONDS, IDLE_SECONDS
-from tests.integration.backplane.publishing import message, outcome, outcomes
+from tandem.backplane.publishing_thread import ANSWER_SECONDS
+from tests.integration.backplane.publishing import connection_of, message, outcome, outcomes
 
 if TYPE_CHECKING:
     from tests.integration.backplane.conftest import BrokerUnderTest
@@ -138,11 +139,10 @@ def test_an_idle_connection_is_not_trusted(broker: BrokerUnderTest, publisher: P
 
     assert publish("first") > 0
     assert publish("soon after") == 0
-    thread: Any = publisher._thread
-    thread._used_at -= IDLE_SECONDS + 1
+    connection_of(publisher).used_at -= IDLE_SECONDS + 1
     assert publish("long after") > 0
     assert publish("again") == 0
-    thread._used_at += 3600
+    connection_of(publisher).used_at += 3600
     assert publish("after the clock was set back") > 0
     assert len(broker.take_ids(queue)) == 5
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tandem.backplane.broker import BLOCKED_SECONDS, CONFIRM_SECONDS, BrokerConnection
-from tests.integration.backplane.publishing import message, outcome, outcomes, until_confirmed
+from tests.integration.backplane.publishing import connection_of, message, outcome, outcomes, until_confirmed
 
 if TYPE_CHECKING:
     from tandem.backplane.publisher import Publisher
@@ -172,10 +172,10 @@ def test_an_alarm_that_is_never_called_off_is_not_believed_for_ever(
     """Whoever was told of it long ago asks again over a new connection."""
     queue = rabbitmq.declare()
     assert asyncio.run(outcome(rabbitmq_publisher, message(queue, "before"))) == "confirmed"
-    thread: Any = rabbitmq_publisher._thread
-    thread._connection._on_blocked("a word that was never taken back")
+    connection_of(rabbitmq_publisher)._on_blocked("a word that was never taken back")
     assert asyncio.run(outcome(rabbitmq_publisher, message(queue, "id-1"))) == "BrokerBlocked"
-    thread._connection._blocked_at -= BLOCKED_SECONDS + 1
+    connection: Any = connection_of(rabbitmq_publisher)
+    connection._blocked_at -= BLOCKED_SECONDS + 1
     assert asyncio.run(outcome(rabbitmq_publisher, message(queue, "id-1"))) == "confirmed"
     assert rabbitmq.proxy.accepted == 2
 
