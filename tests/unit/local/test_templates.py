@@ -39,9 +39,8 @@ def test_a_circle_that_only_the_expansion_shows_is_told(
     """A deployment that watches an alarm on the API: API, alias, deployment, alarm."""
     broken(
         copied,
-        '      Namespace: !Sub "Tandem/${AWS::StackName}"\n      MetricName: Defects\n',
-        "      Namespace: AWS/ApiGateway\n      MetricName: 5xx\n"
-        "      Dimensions: [{Name: ApiId, Value: !Ref Api}]\n",
+        "Namespace: Tandem, MetricName: http_errors_total, Dimensions: [",
+        "Namespace: AWS/ApiGateway, MetricName: 5xx, Dimensions: [{Name: ApiId, Value: !Ref Api}, ",
     )
     with pytest.raises(StepFailed):
         templates.lint_expanded()
