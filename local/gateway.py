@@ -25,7 +25,7 @@ from local.upstream import Upstream
 from tandem.backplane.errors import NotAllowed, NotAuthenticated, SecretUnavailable, TandemError
 from tandem.backplane.problems import error_response
 from tandem.backplane.request_boundary import RequestBoundary
-from tandem.backplane.settings import settings
+from tandem.backplane.settings import settings, settings_at_start
 
 FIRST = "task_status"
 """Every function answers /health when it is alone; behind the gateway this one speaks for all."""
@@ -176,4 +176,5 @@ def _refusal(error: TandemError) -> ASGIApp:
     return answer
 
 
+settings_at_start("gateway")
 app = Gateway(lambda: deployed(os.environ))

@@ -10,8 +10,7 @@ import celery.worker.state
 from celery import Celery, signals
 
 from tandem.backplane.compressed_messages import leave_compressed
-from tandem.backplane.errors import SettingsError
-from tandem.backplane.settings import Settings, settings
+from tandem.backplane.settings import Settings, settings, settings_at_start
 from tandem.backplane.topology import PREDICTION_QUEUES
 from worker import redis_transport
 from worker.batch_pools import PREFETCH, batches
@@ -45,14 +44,8 @@ def create_app(given: Settings) -> Celery:
     return made
 
 
-def _settings() -> Settings:
-    try:
-        return settings()
-    except SettingsError as error:
-        raise SystemExit(f"worker: {error}") from None
-
-
-app = create_app(_settings())
+settings_at_start("worker")
+app = create_app(settings())
 _heartbeat: Heartbeat | None = None
 _companion: DeadLetterRecorder | RetryMover | None = None
 

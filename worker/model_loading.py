@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tandem.backplane.errors import ModelError, SettingsError
+from tandem.backplane.errors import ModelError
 from tandem.backplane.model_cards import card_field
 from tandem.backplane.settings import Settings
 from tandem.schemas.model_card import ModelCard
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 def served(settings: Settings, registered: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
     """The (name, alias) pairs to serve: those of SERVED_MODELS, or all that have MODEL_ALIAS.
 
-    `registered` gives every registered model's aliases. Raises SettingsError where SERVED_MODELS is wrong.
+    `registered` gives every registered model's aliases.
     """
     if not settings.served_models.strip():
         return [
@@ -35,9 +35,7 @@ def served(settings: Settings, registered: Mapping[str, Iterable[str]]) -> list[
         ]
     pairs = []
     for item in settings.served_models.split(","):
-        name, at, alias = item.strip().partition("@")
-        if not name or (at and not alias):
-            raise SettingsError(f"wrong setting: SERVED_MODELS: {item.strip()!r} is not name or name@alias")
+        name, _, alias = item.strip().partition("@")
         pairs.append((name, alias or settings.model_alias))
     return list(dict.fromkeys(pairs))
 
@@ -45,8 +43,7 @@ def served(settings: Settings, registered: Mapping[str, Iterable[str]]) -> list[
 def load_models(settings: Settings, loaded_by: str) -> ModelRegistry:
     """Load and warm every served model.
 
-    A model that fails is logged and left out; raises ModelError when the registry cannot be read, and
-    SettingsError when SERVED_MODELS is wrong.
+    A model that fails is logged and left out; raises ModelError when the registry cannot be read.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with model_code():

@@ -7,6 +7,7 @@ the function's own error count tells whoever is on call.
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from tandem.backplane import logs
 from tandem.backplane.callers import ApiKeys, read_api_keys
 from tandem.backplane.errors import NotAllowed, NotAuthenticated
-from tandem.backplane.secrets import Secret
+from tandem.backplane.secrets import SECRET_NAME, Secret
 
 log = logging.getLogger("tandem.authorizer")
 
@@ -23,7 +24,14 @@ log = logging.getLogger("tandem.authorizer")
 def _keys() -> Secret[ApiKeys]:
     logs.configure("INFO")
     # Not through the settings, whose library takes longer to import than all that is done here.
-    return Secret(os.environ["API_KEYS_SECRET"], read_api_keys)
+    name = os.environ.get("API_KEYS_SECRET", "")
+    if re.fullmatch(SECRET_NAME, name) is None:
+        raise SystemExit("authorizer: wrong setting: API_KEYS_SECRET names no secret")
+    return Secret(name, read_api_keys)
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    _keys()  # so that a setting that is wrong ends the process at its start
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:

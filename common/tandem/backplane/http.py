@@ -5,6 +5,7 @@ endpoint and back costs as much as all that the endpoint does (ADR 11). Where th
 routes when they are first needed: it takes 25 ms, which a function that is started to predict does without.
 """
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -20,7 +21,10 @@ from tandem.backplane.edge import close_edge
 from tandem.backplane.errors import TandemError
 from tandem.backplane.openapi import PROBLEM_RESPONSES, PROBLEM_SCHEMAS
 from tandem.backplane.request_boundary import RequestBoundary
-from tandem.backplane.settings import settings
+from tandem.backplane.settings import settings, settings_at_start
+
+NEEDED_IN_LAMBDA = ("BROKER_URL", "REDIS_URL")
+"""Elsewhere they may be on the same machine, where their defaults look."""
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -91,7 +95,11 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(title: str, description: str) -> FunctionApp:
-    """Make an application without routes. The gateway shows the documents of all; none serves its own."""
+    """Make an application without routes. The gateway shows the documents of all; none serves its own.
+
+    Where a setting is wrong, or in Lambda an address missing, the process ends here, before any request.
+    """
+    settings_at_start(title, needed=NEEDED_IN_LAMBDA if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else ())
     app = FunctionApp(
         title=title,
         description=description,

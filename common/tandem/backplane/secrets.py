@@ -24,6 +24,8 @@ from tandem.backplane.errors import SecretUnavailable
 
 log = logging.getLogger("tandem.secrets")
 
+SECRET_NAME = r"file:.+|[A-Za-z0-9_/+=.@:-]+"  # noqa: S105  a pattern
+"""What a setting may name; a value in its place, which is JSON, is none."""
 FRESH_SECONDS = 60.0
 STALE_SECONDS = 900.0
 LONGEST_SECONDS = 4.0

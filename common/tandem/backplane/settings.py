@@ -4,6 +4,7 @@ A plain pydantic model and not pydantic-settings, which would add to the cold st
 """
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tandem.backplane.errors import SettingsError
+from tandem.backplane.secrets import SECRET_NAME
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 YEAR_SECONDS = 366 * 24 * 3600
@@ -26,7 +28,7 @@ class Settings(BaseModel):
     """RabbitMQ (`amqp://`, `amqps://`) or Redis (`redis://`, `rediss://`)."""
     redis_url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(rediss?|unix)://", repr=False)
     """Task records, results, matches and model cards."""
-    mlflow_tracking_uri: str = Field("", repr=False)
+    mlflow_tracking_uri: str = Field("", pattern=r"^([A-Za-z][\w+.-]*:.+|/.+|databricks)?$", repr=False)
     """The registry; needed by the worker and the models, never by a function."""
     served_models: str = ""
     """Comma-separated `name` or `name@alias`; empty: every registered model that has the alias."""
@@ -45,7 +47,7 @@ class Settings(BaseModel):
     task_time_limit_seconds: Seconds = 60.0
     max_attempts: int = Field(3, ge=1, le=20)
     queue_max_length: int = Field(100_000, ge=1)
-    api_keys_secret: str = Field("", pattern=r"^(file:.+|[A-Za-z0-9_/+=.@:-]+)?$")
+    api_keys_secret: str = Field("", pattern=rf"^({SECRET_NAME})?$")
     """Where the API keys are (`secrets.py`); empty: nobody is asked for one."""
     behind_gateway: bool = False
     """Whether the local gateway alone reaches this process, so that it is believed who the caller is."""
@@ -59,6 +61,15 @@ class Settings(BaseModel):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("served_models")
+    @classmethod
+    def _named_models(cls, value: str) -> str:
+        for item in value.split(",") if value.strip() else ():
+            name, at, alias = item.strip().partition("@")
+            if not name or (at and not alias):
+                raise ValueError("an item is not name or name@alias")
+        return value
 
     @field_validator("broker_url")
     @classmethod
@@ -103,3 +114,14 @@ def read_settings(environ: dict[str, str]) -> Settings:
 def settings() -> Settings:
     """The settings of this process."""
     return read_settings(dict(os.environ))
+
+
+def settings_at_start(program: str, *, needed: Sequence[str] = ()) -> Settings:
+    """The settings of this process, which ends here with one line if one is wrong, or of `needed` missing."""
+    missing = ", ".join(name for name in needed if not os.environ.get(name))
+    if missing:
+        raise SystemExit(f"{program}: missing setting: {missing}")
+    try:
+        return read_settings(dict(os.environ))
+    except SettingsError as error:
+        raise SystemExit(f"{program}: {error}") from None

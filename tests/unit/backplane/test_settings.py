@@ -3,7 +3,7 @@
 import pytest
 
 from tandem.backplane.errors import SettingsError
-from tandem.backplane.settings import Settings, read_settings, settings
+from tandem.backplane.settings import Settings, read_settings, settings, settings_at_start
 
 SECRET = "hunter2"
 WRONG = [
@@ -14,6 +14,10 @@ WRONG = [
     ("BROKER_URL", f"amqp://user:{SECRET}@[broker//"),
     ("REDIS_URL", f"amqp://{SECRET}"),
     ("REDIS_URL", f"redis://:{SECRET}@store:{SECRET}/0"),
+    ("MLFLOW_TRACKING_URI", SECRET),
+    ("SERVED_MODELS", f"spam,,{SECRET}"),
+    ("SERVED_MODELS", f"@{SECRET}"),
+    ("SERVED_MODELS", f"{SECRET}@"),
     ("MODEL_ALIAS", f"{SECRET} or not"),
     ("MODEL_ALIAS", ""),
     ("MODEL_ALIAS", f"{SECRET}ü"),
@@ -51,6 +55,29 @@ def test_a_wrong_value_is_named_and_not_shown(name: str, value: str) -> None:
     assert f"{name}: " in str(caught.value)
     assert SECRET not in str(caught.value)
     assert SECRET not in repr(caught.value.__cause__)
+
+
+def test_each_setting_can_be_wrong() -> None:
+    """There is none that takes whatever it is given."""
+    assert {name for name, _ in WRONG} == {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_process_ends_with_one_line(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is all that it says."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        settings_at_start("worker")
+    assert str(ended.value).startswith(f"worker: wrong setting: {name}: ")
+    assert "\n" not in str(ended.value)
+
+
+def test_a_process_ends_without_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set to nothing is missing too."""
+    monkeypatch.setenv("BROKER_URL", "")
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    with pytest.raises(SystemExit, match=r"^f: missing setting: BROKER_URL, REDIS_URL$"):
+        settings_at_start("f", needed=["BROKER_URL", "REDIS_URL"])
 
 
 def test_every_wrong_value_is_named_at_once() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tandem.backplane.errors import SettingsError
 from tandem.backplane.settings import Settings
 from worker.model_loading import served
 
@@ -21,10 +18,3 @@ def test_the_setting_names_models_and_aliases() -> None:
     """In its order, each once; an item without an alias means the alias of the settings."""
     given = Settings(served_models=" spam , match-outcome@challenger,spam@champion")
     assert served(given, {}) == [("spam", "champion"), ("match-outcome", "challenger")]
-
-
-@pytest.mark.parametrize("wrong", ["spam,,ham", "@champion", "spam@"])
-def test_a_wrong_setting_is_said(wrong: str) -> None:
-    """The worker then stops with one line."""
-    with pytest.raises(SettingsError, match="SERVED_MODELS"):
-        served(Settings(served_models=wrong), {})
