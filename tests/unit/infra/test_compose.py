@@ -9,6 +9,7 @@ import yaml
 
 from tandem.backplane.settings import Settings
 from tests.unit.infra.cloudformation import ROOT
+from worker.celery_config import SOFT_SHUTDOWN_SECONDS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -42,6 +43,25 @@ def test_every_service_that_stays_has_a_health_check(name: str) -> None:
     service = SERVICES[name]
     assert "healthcheck" in service or "HEALTHCHECK" in dockerfile(service)
     assert "stop_grace_period" in service
+
+
+def seconds(text: str) -> float:
+    """A duration of compose's."""
+    return float(text.removesuffix("s"))
+
+
+@pytest.mark.parametrize("name", ["predict-sync", "predict-async", "task-status", "gateway"])
+def test_a_stop_ends_no_request_half_way(name: str) -> None:
+    """Whoever waits is answered before the server gives up, and the server gives up before it is killed."""
+    grace = re.search(r"--timeout-graceful-shutdown\D*(\d+)", dockerfile(SERVICES[name]))
+    assert grace
+    longest = Settings.model_fields["sync_timeout_seconds"].default
+    assert longest < float(grace[1]) < seconds(SERVICES[name]["stop_grace_period"])
+
+
+def test_a_stop_ends_no_task_half_way() -> None:
+    """The worker has the time that its own soft shutdown takes."""
+    assert seconds(SERVICES["worker"]["stop_grace_period"]) > SOFT_SHUTDOWN_SECONDS
 
 
 @pytest.mark.parametrize("name", SERVICES)

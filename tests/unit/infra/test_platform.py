@@ -26,6 +26,9 @@ POLICIES: list[Policy] = [
     network.clear_text,
     network.lost_with_the_stack,
     network.evicting_stores,
+    network.unprotected_data,
+    access.foreign_trust,
+    bounds.unrotated_keys,
 ]
 
 BREACHES: list[tuple[Policy, Place, Any, str]] = [
@@ -87,6 +90,44 @@ BREACHES: list[tuple[Policy, Place, Any, str]] = [
     (network.clear_text, ("Store", PROPERTIES, "TransitEncryptionEnabled"), False, "no TransitEncryption"),
     (network.clear_text, ("Database", PROPERTIES, "StorageEncrypted"), ABSENT, "no StorageEncrypted"),
     (network.clear_text, ("AlarmTopic", PROPERTIES, "KmsMasterKeyId"), ABSENT, "no KmsMasterKeyId"),
+    (network.clear_text, ("Store", PROPERTIES, "TransitEncryptionMode"), "preferred", "without TLS"),
+    (
+        network.clear_text,
+        ("MlflowTask", *CONTAINER, "Environment", 0, "Value", "Fn::Sub"),
+        "postgresql+psycopg://mlflow@host:5432/mlflow",
+        "asks its database without TLS",
+    ),
+    (
+        network.unprotected_data,
+        ("Database", PROPERTIES, "ManageMasterUserPassword"),
+        ABSENT,
+        "keeps its password",
+    ),
+    (
+        network.unprotected_data,
+        ("Database", PROPERTIES, "BackupRetentionPeriod"),
+        0,
+        "Database is not backed",
+    ),
+    (
+        network.unprotected_data,
+        ("Database", PROPERTIES, "DeletionProtection"),
+        False,
+        "no DeletionProtection",
+    ),
+    (
+        network.unprotected_data,
+        ("Store", PROPERTIES, "SnapshotRetentionLimit"),
+        ABSENT,
+        "Store is not backed",
+    ),
+    (bounds.unrotated_keys, ("Key", PROPERTIES, "EnableKeyRotation"), False, "Key is never changed"),
+    (
+        access.foreign_trust,
+        ("MlflowRole", PROPERTIES, "AssumeRolePolicyDocument", "Statement", 0, "Principal"),
+        {"AWS": "*"},
+        "MlflowRole may be assumed by",
+    ),
     (network.lost_with_the_stack, ("Database", "DeletionPolicy"), "Delete", "Database is lost"),
     (
         network.evicting_stores,

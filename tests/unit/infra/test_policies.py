@@ -10,6 +10,9 @@ from tests.unit.infra.policies.breach import ABSENT, CONTAINER, PROPERTIES, STAT
 
 PREDICT: Place = ("Api", PROPERTIES, "Body", "paths", "/predict", "post", "security")
 PAYLOADS: Place = STATEMENT[:-1]
+AUTHORIZER: Place = (
+    "Api", PROPERTIES, "Body", "components", "securitySchemes", "ApiKey", "x-amazon-apigateway-authorizer",
+)  # fmt: skip
 TRACKED: Place = (
     "BacklogScaling", PROPERTIES, "TargetTrackingScalingPolicyConfiguration", "CustomizedMetricSpecification",
     "Metrics", 0, "MetricStat", "Metric", "Dimensions", 2, "Value",
@@ -66,6 +69,21 @@ BREACHES: list[tuple[Policy, Place, Any, str]] = [
         [{"ApiKey": []}],
         "/health/live asks",
     ),
+    (
+        access.foreign_trust,
+        ("UploadsRole", PROPERTIES, "AssumeRolePolicyDocument", "Statement", 0, "Principal"),
+        "*",
+        "UploadsRole may be assumed by *",
+    ),
+    (access.lasting_keys, (*AUTHORIZER, "authorizerResultTtlInSeconds"), 3600, "works for 3660 s"),
+    (
+        access.lasting_keys,
+        (*AUTHORIZER, "identitySource", 0),
+        "$request.header.Authorization",
+        "asked by ['$request.header.Authorization']",
+    ),
+    (bounds.unrotated_keys, ("Key", PROPERTIES, "EnableKeyRotation"), ABSENT, "Key is never changed"),
+    (bounds.outside_the_network, ("OperationsFunction", PROPERTIES, "VpcConfig"), ABSENT, "stands outside"),
     (
         access.secrets_by_value,
         ("PredictSyncFunction", PROPERTIES, "Environment", "Variables", "BROKER_URL"),

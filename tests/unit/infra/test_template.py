@@ -154,6 +154,19 @@ def test_no_origin_is_allowed_but_those_that_are_named() -> None:
     assert re.fullmatch(origins["AllowedPattern"], "https://*.example") is None
 
 
+def test_a_page_may_ask_what_there_is_to_ask() -> None:
+    """CORS lets through the methods of the routes, and the headers that the contract names."""
+    cors = template()["Resources"]["Api"]["Properties"]["CorsConfiguration"]
+    assert set(cors["AllowMethods"]) == {
+        method for properties in functions().values() for method, _ in routes(properties)
+    }
+    contract = (ROOT / "docs" / "02-the-contract.md").read_text()
+    assert "X-Api-Key" in cors["AllowHeaders"]
+    for header in ("Prefer", "Idempotency-Key", "If-None-Match"):
+        assert header in cors["AllowHeaders"]
+        assert f"`{header}" in contract
+
+
 @pytest.mark.parametrize("name", ["BrokerSecretArn", "StoreSecretArn"])
 def test_an_address_with_credentials_is_a_secrets_name(name: str) -> None:
     """Whoever deploys gives the secret's name, for which there is no default; its value is no parameter."""

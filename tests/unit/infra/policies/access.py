@@ -4,7 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tandem.backplane.callers import KEY_HEADER
+from tandem.backplane.secrets import FRESH_SECONDS
 from tests.unit.infra.cloudformation import Resources, of_type
+
+WITHDRAWN_SECONDS = 120
+"""How long a key that is withdrawn may still work (docs/09-callers-and-secrets.md)."""
 
 OPEN_PATHS = {"/health/live", "/health/ready", "/healthcheck"}
 """What anybody may ask."""
@@ -172,4 +177,28 @@ def secrets_by_value(resources: Resources) -> list[str]:
                 faults.append(f"{name}: {key} holds credentials")
             if SECRET_NAME.search(key) and not ("{{resolve:" in text or text == "{}"):
                 faults.append(f"{name}: {key} is not a reference to a secret")
+    return faults
+
+
+def foreign_trust(resources: Resources) -> list[str]:
+    """Each role is a service's to assume, and nobody's besides."""
+    return [
+        f"{name} may be assumed by {statement['Principal']}"
+        for name, role in of_type(resources, "AWS::IAM::Role").items()
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]
+        if set(statement["Principal"]) != {"Service"}
+        or any("*" in service for service in listed(statement["Principal"]["Service"]))
+    ]
+
+
+def lasting_keys(resources: Resources) -> list[str]:
+    """The API asks by the header that the gateway reads, and a key that is withdrawn soon works no more."""
+    schemes = resources["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
+    authorizer = schemes["ApiKey"]["x-amazon-apigateway-authorizer"]
+    asked, kept = authorizer["identitySource"], authorizer["authorizerResultTtlInSeconds"]
+    header = f"$request.header.{KEY_HEADER.decode()}"
+    told = [one.lower() for one in listed(asked)]
+    faults = [] if told == [header] else [f"the authorizer is asked by {asked}"]
+    if kept + FRESH_SECONDS > WITHDRAWN_SECONDS:
+        faults.append(f"a key that is withdrawn works for {kept + FRESH_SECONDS:g} s")
     return faults

@@ -184,3 +184,19 @@ def _containers(resources: Resources) -> list[tuple[str, dict[str, Any]]]:
         for name, task in of_type(resources, "AWS::ECS::TaskDefinition").items()
         for container in task["ContainerDefinitions"]
     ]
+
+
+def unrotated_keys(resources: Resources) -> list[str]:
+    """Each key of ours is changed every year by itself."""
+    keys = of_type(resources, "AWS::KMS::Key").items()
+    return [f"{name} is never changed" for name, key in keys if key.get("EnableKeyRotation") is not True]
+
+
+def outside_the_network(resources: Resources) -> list[str]:
+    """Each function that asks broker or store stands in the network where they are, in a group of its own."""
+    return [
+        f"{name} stands outside the network"
+        for name, function in of_type(resources, "AWS::Lambda::Function").items()
+        if "BROKER_URL" in function["Environment"]["Variables"]
+        and set(function.get("VpcConfig", {})) != {"SubnetIds", "SecurityGroupIds"}
+    ]

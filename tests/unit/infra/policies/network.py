@@ -8,6 +8,7 @@ ENCRYPTED = {
     "AWS::SecretsManager::Secret": ("KmsKeyId",),
     "AWS::SNS::Topic": ("KmsMasterKeyId",),
 }
+LEAST_BACKUP_DAYS = 7
 STATEFUL = {"AWS::ElastiCache::ReplicationGroup", "AWS::RDS::DBInstance", "AWS::S3::Bucket", "AWS::KMS::Key"}
 """What holds something that is nowhere else."""
 
@@ -40,12 +41,28 @@ def public_places(resources: Resources) -> list[str]:
 
 def clear_text(resources: Resources) -> list[str]:
     """What lies is encrypted with a key of ours, and what travels by TLS."""
-    return [
+    faults = [
         f"{name} has no {wanted}"
         for kind, needed in ENCRYPTED.items()
         for name, properties in of_type(resources, kind).items()
         for wanted in needed
         if not properties.get(wanted)
+    ]
+    faults += [
+        f"{name} may be asked without TLS"
+        for name, store in of_type(resources, "AWS::ElastiCache::ReplicationGroup").items()
+        if store.get("TransitEncryptionMode") != "required"
+    ]
+    addresses = [
+        (name, variable)
+        for name, task in of_type(resources, "AWS::ECS::TaskDefinition").items()
+        for container in task["ContainerDefinitions"]
+        for variable in container.get("Environment", [])
+    ]
+    return faults + [
+        f"{name} asks its database without TLS"
+        for name, variable in addresses
+        if "postgresql" in str(variable["Value"]) and "sslmode=require" not in str(variable["Value"])
     ]
 
 
@@ -70,3 +87,24 @@ def evicting_stores(resources: Resources) -> list[str]:
         if store.get("ClusterMode") != "disabled":
             faults.append(f"{name} spreads its keys")
     return faults
+
+
+def unprotected_data(resources: Resources) -> list[str]:
+    """The password is changed by itself, all is backed up; production has a second zone and a lock."""
+    only_in_production = {"Fn::If": ["IsProd", True, False]}
+    faults = []
+    for name, database in of_type(resources, "AWS::RDS::DBInstance").items():
+        if database.get("ManageMasterUserPassword") is not True:
+            faults.append(f"{name} keeps its password for ever")
+        if database.get("BackupRetentionPeriod", 0) < LEAST_BACKUP_DAYS:
+            faults.append(f"{name} is not backed up for {LEAST_BACKUP_DAYS} days")
+        faults += [
+            f"{name} has no {wanted} in production"
+            for wanted in ("DeletionProtection", "MultiAZ")
+            if database.get(wanted) != only_in_production
+        ]
+    return faults + [
+        f"{name} is not backed up for {LEAST_BACKUP_DAYS} days"
+        for name, store in of_type(resources, "AWS::ElastiCache::ReplicationGroup").items()
+        if store.get("SnapshotRetentionLimit", 0) < LEAST_BACKUP_DAYS
+    ]
