@@ -7,6 +7,7 @@ its memory does not depend on how many callers come with one at once.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from tandem.backplane.claim_check import Upload
 from tandem.backplane.edge import Edge
 from tandem.backplane.errors import InvalidRequest, PayloadsUnavailable, PayloadTooLarge
 from tandem.backplane.prediction_request import read_request
+from tandem.backplane.row_texts import MAX_LINE_BYTES
 from tandem.backplane.strict_json import parse_strict
 from tandem.schemas.batch import BatchRequest
 from tandem.schemas.model_card import ModelCard
@@ -25,6 +27,9 @@ WAIT_SECONDS = 4.0
 """How long a caller waits for others' uploads to be read."""
 MAX_CONTAINERS = 1_000_000
 """Arrays and objects of one upload: empty, they take twenty times their text in memory."""
+# Of JSON, what no brace interrupts: a row, or the list of matches. An object of a million members would be made
+# in one piece, and everything else in this process would wait for it.
+_ENDLESS = re.compile(rb"(?:^|[{}])[^{}]{%d}" % MAX_LINE_BYTES)
 
 
 @asynccontextmanager
@@ -65,7 +70,12 @@ async def _read_upload(edge: Edge, upload_id: str, card: ModelCard, owner: str) 
 
 
 def _request_of(body: bytes, card: ModelCard) -> BatchRequest:
-    """What an upload of JSON holds: rows or matches, as a body; raises InvalidJson or InvalidRequest."""
+    """What an upload of JSON holds: rows or matches, as a body.
+
+    Raises InvalidJson, InvalidRequest, or PayloadTooLarge for a single row.
+    """
+    if _ENDLESS.search(body) is not None:
+        raise PayloadTooLarge(f"A row may have {MAX_LINE_BYTES} bytes at most.")
     asked = read_request(BatchRequest, parse_strict(body), card)
     foreign = asked.model_fields_set - {"rows", "match_ids"}
     if foreign:

@@ -150,6 +150,13 @@ BAD: dict[str, tuple[bytes, str, int, str, set[tuple[str | int, ...]]]] = {
     ),
     "too many rows": (b"{}\n" * (MAX_ROWS + 1), NDJSON, 422, "invalid-request", {("rows",)}),
     "too much in them": (b"[" * 1_000_001, NDJSON, 413, "payload-too-large", set()),
+    "a row without end": (
+        b'{"rows": [{"a": [' + b"1," * 1_000_001 + b"1]}]}",
+        JSON,
+        413,
+        "payload-too-large",
+        set(),
+    ),
     "another header": (b"colour\n1", CSV, 422, "invalid-request", {("header", "colour")}),
 }
 

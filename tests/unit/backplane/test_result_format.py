@@ -15,6 +15,8 @@ from celery.result import AsyncResult
 from tandem.backplane.errors import InvalidRequest, ModelError
 from tandem.backplane.result_format import (
     failure_meta,
+    kept_json,
+    kept_of,
     problem_of_meta,
     result_json_of,
     succeeded,
@@ -25,6 +27,7 @@ from tandem.backplane.store import asynchronous_client
 from tandem.backplane.task_attempts import Attempt, Delivery, TaskAttempts
 from tandem.backplane.task_scripts import META_PREFIX
 from tandem.backplane.task_store import TaskStore
+from tandem.schemas.task import KeptResult
 
 ANSWER = b'{"match_id": 42, "prediction": {"predicted_class": 0, "note": "a \\", \\"result\\": of its own"}}'
 WAIT_SECONDS = 10
@@ -141,3 +144,12 @@ def test_the_problem_of_a_failure_and_of_a_revocation(client: redis.Redis, given
     problem = problem_of_meta(document)
     assert (problem["type"], problem["status"]) == ("/problems/task-revoked", 409)
     assert problem["detail"] == "canceled"
+
+
+def test_a_kept_result_is_told_from_every_other() -> None:
+    """Its one member alone makes it one; a model may answer with a member of that name beside others."""
+    kept = KeptResult(key="results/x/0", bytes=9)
+    written = json.loads(kept_json(kept))
+    assert kept_of(written) == kept
+    for other in (None, 1, [written], {}, {"predictions": [], "errors": []}, {**written, "match_id": 1}):
+        assert kept_of(other) is None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.backplane.errors import InvalidJson
-from tandem.backplane.strict_json import MAX_DEPTH, MAX_DIGITS, parse_strict
+from tandem.backplane.strict_json import MAX_DEPTH, MAX_DIGITS, parse_number, parse_strict
 
 SECRET = "s3cr3t"
 
@@ -146,3 +146,37 @@ def test_what_looks_like_a_fault_and_is_none_is_read(body: bytes, value: Any) ->
     read = parse_strict(body)
     assert read == value
     assert not isinstance(value, float) or math.copysign(1, read) == math.copysign(1, value)
+
+
+NUMBERS = ["0", "-0", "7", "-7", "1.50", "1e5", "1E-5", "-0.0", "7" * 309, "1e308"]
+NO_NUMBERS = [
+    "",
+    " 1",
+    "1 ",
+    "+1",
+    "01",
+    ".5",
+    "5.",
+    "1e",
+    "0x1",
+    "1_0",
+    "NaN",
+    "Infinity",
+    "true",
+    '"1"',
+    "1\n",
+]
+OUT_OF_BOUNDS = ["1e309", "1e-400", "7" * 310]
+
+
+@pytest.mark.parametrize("text", NUMBERS)
+def test_a_number_alone_is_what_it_is_in_a_body(text: str) -> None:
+    """The same value of the same type."""
+    assert repr(parse_number(text)) == repr(parse_strict(text.encode()))
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS + OUT_OF_BOUNDS)
+def test_what_is_no_number_of_json_is_refused(text: str) -> None:
+    """Whatever Python would take it for."""
+    with pytest.raises(InvalidJson):
+        parse_number(text)

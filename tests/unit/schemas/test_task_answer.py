@@ -22,6 +22,7 @@ def test_times_are_rfc3339_and_durations_seconds() -> None:
         "task_id": "a",
         "status": "SUCCESS",
         "result": {"match_id": 42},
+        "result_link": None,
         "error": None,
         "submitted_at": "2026-04-25T14:00:00.000Z",
         "started_at": "2026-04-25T14:00:00.004Z",
