@@ -27,8 +27,8 @@ WAIT_SECONDS = 4.0
 """How long a caller waits for others' uploads to be read."""
 MAX_CONTAINERS = 1_000_000
 """Arrays and objects of one upload: empty, they take twenty times their text in memory."""
-# Of JSON, what no brace interrupts: a row, or the list of matches. An object of a million members would be made
-# in one piece, and everything else in this process would wait for it.
+# Of JSON, what no brace interrupts: a row, or the list of matches. An object of a million members would be
+# made in one piece, and everything else in this process would wait for it.
 _ENDLESS = re.compile(rb"(?:^|[{}])[^{}]{%d}" % MAX_LINE_BYTES)
 
 

@@ -151,5 +151,13 @@ def test_a_kept_result_is_told_from_every_other() -> None:
     kept = KeptResult(key="results/x/0", bytes=9)
     written = json.loads(kept_json(kept))
     assert kept_of(written) == kept
-    for other in (None, 1, [written], {}, {"predictions": [], "errors": []}, {**written, "match_id": 1}):
+    others: list[Any] = [
+        None,
+        1,
+        [written],
+        {},
+        {"predictions": [], "errors": []},
+        {**written, "match_id": 1},
+    ]
+    for other in others:
         assert kept_of(other) is None
