@@ -7,7 +7,6 @@ its memory does not depend on how many callers come with one at once.
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,9 +26,6 @@ WAIT_SECONDS = 4.0
 """How long a caller waits for others' uploads to be read."""
 MAX_CONTAINERS = 1_000_000
 """Arrays and objects of one upload: empty, they take twenty times their text in memory."""
-# Of JSON, what no brace interrupts: a row, or the list of matches. An object of a million members would be
-# made in one piece, and everything else in this process would wait for it.
-_ENDLESS = re.compile(rb"(?:^|[{}])[^{}]{%d}" % MAX_LINE_BYTES)
 
 
 @asynccontextmanager
@@ -74,7 +70,7 @@ def _request_of(body: bytes, card: ModelCard) -> BatchRequest:
 
     Raises InvalidJson, InvalidRequest, or PayloadTooLarge for a single row.
     """
-    if _ENDLESS.search(body) is not None:
+    if _holds_endless_row(body):
         raise PayloadTooLarge(f"A row may have {MAX_LINE_BYTES} bytes at most.")
     asked = read_request(BatchRequest, parse_strict(body), card)
     foreign = asked.model_fields_set - {"rows", "match_ids"}
@@ -82,3 +78,17 @@ def _request_of(body: bytes, card: ModelCard) -> BatchRequest:
         misplaced = "belongs in the request, not in the upload"
         raise InvalidRequest([{**field_error((name,), misplaced)} for name in sorted(foreign)])
     return asked
+
+
+def _holds_endless_row(body: bytes) -> bool:
+    """Whether JSON goes on for longer than a row may without an object's beginning.
+
+    An object of a million members would be made in one piece, and all of this process would wait for it.
+    """
+    at = 0
+    while len(body) - at > MAX_LINE_BYTES:
+        begins = body.rfind(b"{", at, at + MAX_LINE_BYTES)
+        if begins < 0:
+            return True
+        at = begins + 1
+    return False
