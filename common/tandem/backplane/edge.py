@@ -17,6 +17,7 @@ from tandem.backplane.replies import Replies
 from tandem.backplane.settings import Settings, settings
 from tandem.backplane.store import asynchronous_client, listening_client
 from tandem.backplane.task_store import TaskStore
+from tandem.backplane.upload_turn import UploadTurn
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class Edge:
     publisher: Publisher
     replies: Replies
     claim_check: ClaimCheck
-    reading_upload: asyncio.Lock
-    """Held by whoever has an upload in memory."""
+    upload_turn: UploadTurn
 
     def caller(self, scope: Scope) -> str:
         """Whoever made the request in `scope`."""
@@ -59,7 +59,7 @@ def wire(given: Settings) -> Edge:
         publisher=Publisher(given),
         replies=Replies(listening_client(given.redis_url), tasks),
         claim_check=ClaimCheck(given.payload_bucket),
-        reading_upload=asyncio.Lock(),
+        upload_turn=UploadTurn(),
     )
 
 

@@ -1,9 +1,6 @@
 """A request for many rows to its job, wherever the rows are: in the body, or in the bucket.
 
 From there they are read before the job is accepted, which then does not depend on the upload any more.
-
-Uploads are ten times as large as bodies. One process reads one at a time, until its job is accepted, so that
-its memory does not depend on how many callers come with one at once.
 """
 
 import asyncio
@@ -14,7 +11,7 @@ from tandem.backplane.body import JSON
 from tandem.backplane.bulk import Job, read_job, read_text_job
 from tandem.backplane.claim_check import Upload
 from tandem.backplane.edge import Edge
-from tandem.backplane.errors import InvalidRequest, PayloadsUnavailable, PayloadTooLarge
+from tandem.backplane.errors import InvalidRequest, PayloadTooLarge
 from tandem.backplane.prediction_request import read_request
 from tandem.backplane.row_texts import MAX_LINE_BYTES
 from tandem.backplane.strict_json import parse_strict
@@ -22,8 +19,6 @@ from tandem.schemas.batch import BatchRequest
 from tandem.schemas.model_card import ModelCard
 from tandem.schemas.problem import field_error
 
-WAIT_SECONDS = 4.0
-"""How long a caller waits for others' uploads to be read."""
 MAX_CONTAINERS = 1_000_000
 """Arrays and objects of one upload: empty, they take twenty times their text in memory."""
 
@@ -39,21 +34,8 @@ async def job_of(edge: Edge, asked: BatchRequest | Upload, card: ModelCard, owne
     elif asked.upload is None:
         yield await read_job(edge, asked, card)
     else:
-        async with _alone(edge):
+        async with edge.upload_turn.taken():
             yield await _read_upload(edge, asked.upload, card, owner)
-
-
-@asynccontextmanager
-async def _alone(edge: Edge) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(WAIT_SECONDS):
-            await edge.reading_upload.acquire()
-    except TimeoutError:
-        raise PayloadsUnavailable("Other uploads are being read.") from None
-    try:
-        yield
-    finally:
-        edge.reading_upload.release()
 
 
 async def _read_upload(edge: Edge, upload_id: str, card: ModelCard, owner: str) -> Job:
