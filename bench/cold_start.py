@@ -71,7 +71,7 @@ def measure(bench: Bench) -> Figures:
         )
         for number in range(ROUNDS + 1):
             for name, start in STARTS.items() if number % 2 == 0 else reversed(STARTS.items()):
-                seconds, cpu_seconds = _answered(start, _event(start), variables)
+                seconds, cpu_seconds = _answered(start, event_of(start), variables)
                 if number:
                     found[name].append(round(seconds * 1e3, 1))
                     used[name].append(round(cpu_seconds * 1e3, 1))
@@ -84,7 +84,8 @@ def measure(bench: Bench) -> Figures:
     }
 
 
-def _event(start: Start) -> Path:
+def event_of(start: Start) -> Path:
+    """The file of the event that this start is to answer, just written."""
     event = json.loads((place.ROOT / "infra" / "events" / "predict-async.json").read_text(encoding="utf-8"))
     row = json.loads(place.ROWS.read_text(encoding="utf-8"))["rows"][0]
     body = json.dumps({"features": row}) if start.method == "POST" else ""
@@ -103,7 +104,7 @@ def _answered(start: Start, event: Path, variables: Mapping[str, str]) -> tuple[
     Raises LoadFailed when the answer is not the one expected.
     """
     program = str(place.HERE / "cold" / "answer.py")
-    used, began = _children_cpu(), time.perf_counter()
+    used, began = children_cpu(), time.perf_counter()
     done = subprocess.run(
         [place.python(start.peer), program, start.module, str(event)],
         env=dict(variables),
@@ -116,10 +117,10 @@ def _answered(start: Start, event: Path, variables: Mapping[str, str]) -> tuple[
     said = done.stdout.strip().splitlines()[-1:]
     if said != [str(start.status)]:
         raise LoadFailed(f"{start.module} answered {said} and not {start.status}: {done.stderr[-400:]}")
-    return seconds, _children_cpu() - used
+    return seconds, children_cpu() - used
 
 
-def _children_cpu() -> float:
+def children_cpu() -> float:
     """Processor time of all children that have ended: one at a time ends here."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bench import (
     accepting,
     batch_sizes,
+    built_start,
     bulk,
     cold_start,
     equality,
@@ -29,6 +30,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     "equality": equality,
     "waiting_callers": waiting_callers,
     "cold_start": cold_start,
+    "built_start": built_start,
     "bulk": bulk,
     "scaling": scaling,
     "queue_growth": queue_growth,

@@ -122,6 +122,12 @@ REQUIRED = [
     Required("bulk, 10,000 rows: time of a naive task per row by ours", 250, _result("bulk", "task_per_row")),
     Required("cold start: FastAPI + Celery + boto3", 0.55, _result("cold_start", "against_naive"), LESS),
     Required("cold start: bare FastAPI + Mangum", 1.4, _result("cold_start", "against_bare"), LESS),
+    Required(
+        "cold start as built, under Lambda's client: bare FastAPI + Mangum",
+        1.4,
+        _result("built_start", "against_bare"),
+        LESS,
+    ),
     Required("two workers by one, a model of 20 ms a batch", 1.8, _result("scaling", "two_by_one")),
     Required(
         "req/s with 100,000 tasks queued by an empty queue", 0.9, _result("queue_growth", "queued_by_empty")
