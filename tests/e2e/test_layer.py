@@ -62,3 +62,15 @@ def test_layer_and_functions_stay_small(alone: dict[str, dict[str, Any]]) -> Non
     layer = alone[FUNCTIONS[0]]["sizes"]["layer"]
     total = layer + sum(told["sizes"]["function"] for told in alone.values())
     assert total <= LIMIT_BYTES, f"{total / MEGABYTE:.1f} MB"
+
+
+def test_the_layer_brings_its_bytecode(sam_build: Path) -> None:
+    """Of every module: below /opt nothing can be written, so a function would compile them at every start."""
+    layer = sam_build / "TandemLayer" / "python"
+    modules = {file.relative_to(layer) for file in layer.rglob("*.py")}
+    compiled = {
+        file.parent.parent.relative_to(layer) / (file.name.partition(".")[0] + ".py")
+        for file in layer.rglob("__pycache__/*.cpython-313.pyc")
+    }
+    assert Path("tandem/backplane/http.py") in modules
+    assert compiled == modules
