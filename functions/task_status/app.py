@@ -16,7 +16,7 @@ from tandem.backplane.http import create_app, route
 from tandem.backplane.lambda_handler import mangum_handler
 from tandem.backplane.parameters import WaitSeconds
 from tandem.schemas.task import TaskRecord
-from tandem.schemas.task_answer import TaskStatusAnswer, task_status_answer
+from tandem.schemas.task_answer import TaskStatusAnswer, task_status_json
 
 app = create_app("Tandem: tasks", "What became of a task.")
 handler = mangum_handler(app)
@@ -78,7 +78,7 @@ async def _answer(request: Request, record: TaskRecord) -> Response:
     link = None
     if record.kept is not None:
         link = await asyncio.to_thread(edge().claim_check.result_link, record.kept)
-    body = task_status_answer(record, link).model_dump_json().encode()
+    body = task_status_json(record, link)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if not record.state.terminal:

@@ -32,11 +32,12 @@ def kept_json(kept: KeptResult) -> bytes:
     return json.dumps({_KEPT: kept.model_dump()}).encode()
 
 
-def kept_of(result: Any) -> KeptResult | None:
-    """Where the answer lies, if `result` is what `kept_json` wrote; no other has that one member alone."""
-    if isinstance(result, dict) and result.keys() == {_KEPT}:
-        return KeptResult.model_validate(result[_KEPT])
-    return None
+def kept_of(result_json: bytes | None) -> KeptResult | None:
+    """Where the answer lies, if this is what `kept_json` wrote; no other has that one member alone."""
+    if result_json is None or not result_json.startswith(f'{{"{_KEPT}": '.encode()):
+        return None  # unread, for it may have megabytes
+    result = json.loads(result_json)
+    return KeptResult.model_validate(result[_KEPT]) if result.keys() == {_KEPT} else None
 
 
 def failure_meta(task_id: str, error: TandemError) -> bytes:

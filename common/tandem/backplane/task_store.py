@@ -85,8 +85,8 @@ def _record(task_id: str, fields: dict[bytes, bytes], meta: bytes) -> TaskRecord
         return int(float(fields[name])) if name in fields else None
 
     state = TaskState(fields[b"s"].decode())
-    result = json.loads(result_json_of(meta)) if state is TaskState.SUCCESS and succeeded(meta) else None
-    kept = kept_of(result)
+    result_json = result_json_of(meta) if state is TaskState.SUCCESS and succeeded(meta) else None
+    kept = kept_of(result_json)
     return TaskRecord(
         task_id=task_id,
         state=state,
@@ -97,7 +97,7 @@ def _record(task_id: str, fields: dict[bytes, bytes], meta: bytes) -> TaskRecord
         attempts=integer(b"n") or 0,
         done=integer(b"d"),
         total=integer(b"t"),
-        result=None if kept else result,
+        result_json=None if kept else result_json,
         kept=kept,
         error=json.loads(fields[b"e"]) if b"e" in fields else None,
     )

@@ -1,5 +1,6 @@
 """The life of one task: its states, in Celery's words, and what is known of it at a moment."""
 
+import json
 from enum import StrEnum
 from typing import Any
 
@@ -45,8 +46,13 @@ class TaskRecord(BaseModel):
     attempts: int = 0
     done: int | None = None
     total: int | None = None
-    result: Any = None
-    """The answer, when the state is SUCCESS and it is not `kept`."""
+    result_json: bytes | None = None
+    """The answer as the worker wrote it, when the state is SUCCESS and it is not `kept`."""
     kept: KeptResult | None = None
     error: dict[str, Any] | None = None
     """A problem object, when the state is FAILURE or REVOKED."""
+
+    @property
+    def result(self) -> Any:
+        """The answer, read; None where there is none to be handed out."""
+        return None if self.result_json is None else json.loads(self.result_json)

@@ -50,12 +50,23 @@ def rfc3339(milliseconds: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def task_status_answer(record: TaskRecord, link: ResultLink | None = None) -> TaskStatusAnswer:
-    """The answer for one record, with the `link` to its result where that is kept elsewhere."""
+def task_status_json(record: TaskRecord, link: ResultLink | None = None) -> bytes:
+    """The answer for one record, as JSON, with the `link` to a result that is kept elsewhere.
+
+    The result goes in unread, for it may have megabytes.
+    """
+    text = _without_result(record, link).model_dump_json().encode()
+    if record.result_json is None:
+        return text
+    # No id can hold a quotation mark, and what stands before the result is an id and a state.
+    return text.replace(b'"result":null', b'"result":' + record.result_json, 1)
+
+
+def _without_result(record: TaskRecord, link: ResultLink | None) -> TaskStatusAnswer:
     return TaskStatusAnswer(
         task_id=record.task_id,
         status=record.state,
-        result=record.result,
+        result=None,
         result_link=link,
         error=record.error,
         submitted_at=rfc3339(record.submitted_ms),

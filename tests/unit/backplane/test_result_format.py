@@ -150,7 +150,8 @@ def test_a_kept_result_is_told_from_every_other() -> None:
     """Its one member alone makes it one; a model may answer with a member of that name beside others."""
     kept = KeptResult(key="results/x/0", bytes=9)
     written = json.loads(kept_json(kept))
-    assert kept_of(written) == kept
+    assert kept_of(kept_json(kept)) == kept
+    assert kept_of(None) is None
     others: list[Any] = [
         None,
         1,
@@ -160,4 +161,4 @@ def test_a_kept_result_is_told_from_every_other() -> None:
         {**written, "match_id": 1},
     ]
     for other in others:
-        assert kept_of(other) is None
+        assert kept_of(json.dumps(other).encode()) is None
