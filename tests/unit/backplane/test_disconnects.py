@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from tandem.backplane import disconnects
-from tandem.backplane.disconnects import unless_gone
+from tandem.backplane.disconnects import answered, unless_gone
 
 
 class Caller:
@@ -79,5 +79,54 @@ def test_a_wait_that_is_cancelled_leaves_no_watcher(monkeypatch: pytest.MonkeyPa
                 await unless_gone(Caller().receive, answer)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("unwatched", [0.0, 5.0])
+def test_an_answer_in_time_is_given(monkeypatch: pytest.MonkeyPatch, unwatched: float) -> None:
+    """Or what it raises, watched or not, and no watcher is left."""
+    monkeypatch.setattr(disconnects, "UNWATCHED_SECONDS", unwatched)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        loop.call_later(0.02, answer.set_result, b"done")
+        assert await answered(Caller().receive, answer, 30) == b"done"
+        failure: asyncio.Future[bytes] = loop.create_future()
+        loop.call_later(0.02, failure.set_exception, LookupError("no"))
+        with pytest.raises(LookupError, match="no"):
+            await answered(Caller().receive, failure, 30)
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("unwatched", "seconds"), [(0.0, 0.05), (0.02, 0.05), (5.0, 0.05), (5.0, 0.0)])
+def test_a_wait_has_an_end(monkeypatch: pytest.MonkeyPatch, unwatched: float, seconds: float) -> None:
+    """Whether or not its caller was watched by then."""
+    monkeypatch.setattr(disconnects, "UNWATCHED_SECONDS", unwatched)
+
+    async def run() -> None:
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        with pytest.raises(TimeoutError):
+            await answered(Caller().receive, answer, seconds)
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(run())
+
+
+def test_who_leaves_before_the_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait ends with the caller, long before its deadline."""
+    monkeypatch.setattr(disconnects, "UNWATCHED_SECONDS", 0.0)
+
+    async def run() -> None:
+        caller = Caller()
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.02, caller.leave)
+        with pytest.raises(ClientDisconnect):
+            await answered(caller.receive, loop.create_future(), 3_600)
 
     asyncio.run(run())

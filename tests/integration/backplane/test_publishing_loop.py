@@ -1,0 +1,166 @@
+"""An event loop that publishes by itself: as sure as the thread, and nobody on the loop waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tandem.backplane.errors import QueueMissing
+from tandem.backplane.message import Message
+from tests.integration.backplane.publishing import BOUND_SECONDS, connection_of, message, outcome, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tandem.backplane.publisher import Publisher
+    from tests.integration.backplane.conftest import BrokerUnderTest
+
+
+def on_its_loop(publisher: Publisher, queue: str, use: Callable[[], Awaitable[None]]) -> None:
+    """Run `use` on an event loop that has taken the publisher's connection over."""
+
+    async def run() -> None:
+        for task_id in ("first", "second"):
+            assert await outcome(publisher, message(queue, task_id)) == "confirmed"
+        assert publisher._direct is not None
+        assert [thread for thread in threading.enumerate() if thread.name == "publisher"] == []
+        async with asyncio.timeout(BOUND_SECONDS):
+            await use()
+
+    asyncio.run(run())
+
+
+def test_the_loop_has_the_connection_that_the_thread_made(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
+) -> None:
+    """One connection for all, also for a ping, and the thread is gone."""
+    queue = rabbitmq.declare()
+    wanted = [f"id-{number}" for number in range(500)]
+
+    async def use() -> None:
+        told = await outcomes(rabbitmq_publisher, [message(queue, task_id) for task_id in wanted])
+        assert set(told) == {"confirmed"}
+        await rabbitmq_publisher.ping()
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert sorted(rabbitmq.take_ids(queue)) == sorted(["first", "second", *wanted])
+    assert rabbitmq.proxy.accepted == 1
+
+
+def test_who_waits_for_an_answer_hears_of_a_refusal_alone(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
+) -> None:
+    """A confirm is no answer; what nobody waits for any more is not sent."""
+    queue = rabbitmq.declare()
+
+    async def use() -> None:
+        loop = asyncio.get_running_loop()
+        waiting, refused, left = loop.create_future(), loop.create_future(), loop.create_future()
+        left.cancel()
+        rabbitmq_publisher.start(message(queue, "waiting"), waiting)
+        rabbitmq_publisher.start(message("nowhere", "refused"), refused)
+        rabbitmq_publisher.start(message(queue, "left"), left)
+        with pytest.raises(QueueMissing):
+            await refused
+        await rabbitmq_publisher.ping()
+        assert not waiting.done()
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert rabbitmq.take_ids(queue) == ["first", "second", "waiting"]
+
+
+def test_a_broker_out_of_reach_ends_the_wait_for_an_answer(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
+) -> None:
+    """Within the same bound as that of a publish."""
+    queue = rabbitmq.declare()
+
+    async def use() -> None:
+        rabbitmq.proxy.swallow()
+        waiting = asyncio.get_running_loop().create_future()
+        rabbitmq_publisher.start(message(queue, "waiting"), waiting)
+        with pytest.raises(Exception, match=r"did not confirm|cannot be reached"):
+            await waiting
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+
+
+def test_more_than_a_socket_takes_at_once(rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher) -> None:
+    """The rest is sent when it takes more, in order, and smaller ones after it."""
+    queue = rabbitmq.declare()
+    small = message(queue, "small")
+    large = Message("large", queue, small.body + b" " * 5_000_000, small.headers, durable=True)
+
+    async def use() -> None:
+        assert set(await outcomes(rabbitmq_publisher, [large, small, large])) == {"confirmed"}
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert rabbitmq.take_ids(queue) == ["first", "second", "large", "small", "large"]
+    assert rabbitmq.proxy.accepted == 1
+
+
+def test_a_loop_that_was_busy_does_not_blame_the_broker(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A confirm that came in time and was read late is one: nothing is sent twice."""
+    queue = rabbitmq.declare()
+
+    async def use() -> None:
+        monkeypatch.setattr("tandem.backplane.broker.CONFIRM_SECONDS", 0.5)
+        told = asyncio.create_task(outcome(rabbitmq_publisher, message(queue, "late")))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        time.sleep(1.5)  # noqa: ASYNC251  the loop is busy with something else
+        assert await told == "confirmed"
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert rabbitmq.take_ids(queue) == ["first", "second", "late"]
+    assert rabbitmq.proxy.accepted == 1
+
+
+class _Unreadable(dict[str, Any]):
+    """Headers that raise what nobody expects."""
+
+    def keys(self) -> Any:
+        raise RuntimeError("a defect")
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("a defect")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_leaves_nobody_waiting(rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher) -> None:
+    """Neither its own caller nor who was sent with it; and the next is served."""
+    queue = rabbitmq.declare()
+    good = message(queue, "good")
+    defect = Message("bad", queue, good.body, _Unreadable(a=1), durable=True)
+
+    async def use() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        told = await outcomes(rabbitmq_publisher, [good, defect])
+        assert told[1] == "BrokerUnavailable"
+        assert await outcome(rabbitmq_publisher, message(queue, "after")) == "confirmed"
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert "after" in rabbitmq.take_ids(queue)
+
+
+def test_the_next_loop_has_it_from_one_that_was_closed(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
+) -> None:
+    """The connection outlives its loops, and closing it leaves none."""
+    queue = rabbitmq.declare()
+
+    async def use() -> None:
+        pass
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    connection = connection_of(rabbitmq_publisher)
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert connection_of(rabbitmq_publisher) is connection
+    rabbitmq_publisher.close()
+    assert (rabbitmq_publisher._direct, rabbitmq_publisher._idle) == (None, None)
