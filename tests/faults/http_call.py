@@ -6,6 +6,7 @@ A kept connection may be closed by the server in the moment it is used again, wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,10 +42,16 @@ class Client:
         self._timeout_seconds = timeout_seconds
 
     async def request(
-        self, method: str, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Make one call; raises NoAnswer."""
-        body = b"" if json is None else _dumped(json)
+        """Make one call, with `json` or else `content` as its body; raises NoAnswer."""
+        body = content if json is None else _dumped(json)
         lines = {"Host": f"{self._host}:{self._port}", "Connection": "close", **(headers or {})}
         if body:
             lines |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
@@ -59,7 +66,8 @@ class Client:
         reader, writer = await asyncio.open_connection(self._host, self._port)
         try:
             writer.write(request)
-            await writer.drain()
+            with contextlib.suppress(ConnectionError):  # who refuses a body need not have read it all
+                await writer.drain()
             return _answer_of(await reader.read(-1))
         finally:
             writer.close()
