@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from tandem.backplane.errors import BrokerBlocked, BrokerUnavailable, QueueFull, QueueMissing, TandemError
 from tandem.backplane.frame_buffer import FrameBuffer, ReadAhead, Write
 from tandem.backplane.message import Message
+from tandem.backplane.prepared_message import prepared
 
 CONNECT_SECONDS = 1.5
 CONFIRM_SECONDS = 3.0
@@ -224,12 +225,25 @@ class BrokerConnection:
         with self._producer.batch(len(messages) or 1):
             for message in messages:
                 if self._takes(message.queue):
-                    self._send(message)
+                    self._push_one(message)
                 else:
                     refused[message.task_id] = QueueFull()
         return refused
 
     def _send(self, message: Message) -> None:
+        # A ping goes to no queue, and is not to come back.
+        expiration = message.expiration_seconds
+        content = prepared(
+            message.body,
+            message.headers,
+            delivery_mode=2 if message.durable else 1,
+            priority=0,
+            correlation_id=message.task_id,
+            expiration=None if expiration is None else str(int(expiration * 1000)),
+        )
+        self._channel.basic_publish(content, routing_key=message.queue, mandatory=bool(message.queue))
+
+    def _push_one(self, message: Message) -> None:
         self._producer.publish(
             message.body,
             exchange="",
@@ -238,7 +252,6 @@ class BrokerConnection:
             content_encoding="utf-8",
             headers=dict(message.headers),
             delivery_mode=2 if message.durable else 1,
-            mandatory=bool(message.queue),
             expiration=message.expiration_seconds,
             correlation_id=message.task_id,
             retry=False,

@@ -29,6 +29,26 @@ class Message:
     """How long the broker keeps it for a worker to take; None: until it is taken."""
 
 
+CONSTANT_HEADERS: dict[str, Any] = {
+    "lang": "py",
+    "shadow": None,
+    "eta": None,
+    "expires": None,
+    "group": None,
+    "group_index": None,
+    "retries": 0,
+    "timelimit": [None, None],
+    "parent_id": None,
+    "argsrepr": "-",
+    "kwargsrepr": "-",
+    "ignore_result": True,
+    "replaced_task_nesting": 0,
+    "stamped_headers": None,
+    "stamps": {},
+}
+"""What Celery's headers say of every new task."""
+
+
 @lru_cache(maxsize=4)
 def _origin(pid: int) -> str:
     return f"{pid}@{socket.gethostname()}"
@@ -49,26 +69,11 @@ def delivery_header(
 
 def task_headers(task: str, task_id: str, delivery: Mapping[str, Any]) -> dict[str, Any]:
     """Celery's headers of a task with no retries yet, plus our own; arguments are never repeated in them."""
-    return {
-        "lang": "py",
+    return CONSTANT_HEADERS | {
         "task": task,
         "id": task_id,
-        "shadow": None,
-        "eta": None,
-        "expires": None,
-        "group": None,
-        "group_index": None,
-        "retries": 0,
-        "timelimit": [None, None],
         "root_id": task_id,
-        "parent_id": None,
-        "argsrepr": "-",
-        "kwargsrepr": "-",
         "origin": _origin(os.getpid()),
-        "ignore_result": True,
-        "replaced_task_nesting": 0,
-        "stamped_headers": None,
-        "stamps": {},
         HEADER: dict(delivery),
     }
 
