@@ -7,6 +7,7 @@ one. Its closing handshake is not used either: under a memory alarm the broker n
 import selectors
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from itertools import takewhile
 from typing import Any
 
 from amqp.exceptions import AMQPError, NotFound
-from kombu import Connection, Producer
+from kombu import Connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -22,6 +23,7 @@ from tandem.backplane.errors import BrokerBlocked, BrokerUnavailable, QueueFull,
 from tandem.backplane.frame_buffer import FrameBuffer, ReadAhead, Write
 from tandem.backplane.message import Message
 from tandem.backplane.prepared_message import prepared
+from tandem.backplane.redis_publishing import RedisPublishing
 
 CONNECT_SECONDS = 1.5
 CONFIRM_SECONDS = 3.0
@@ -33,6 +35,7 @@ TRANSPORT_ERRORS = (AMQPError, KombuError, RedisError, OSError)
 STUMBLES = (AttributeError, LookupError, TypeError, ValueError, struct.error)
 """What py-amqp and kombu run into when a connection ends under their feet, or a header fits no frame."""
 
+_TRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
@@ -63,7 +66,7 @@ class BrokerConnection:
         """Task ids by the broker's number of the message, ascending."""
         self._returned: dict[str, TandemError] = {}
         self._settled: Settled = []
-        self._room: dict[str, int] = {}
+        self._redis: RedisPublishing | None = None
         self._frames = FrameBuffer()
         self._ahead: ReadAhead | None = None
         # Any, here and below: kombu's own types know neither the transports' methods nor all of its own.
@@ -81,14 +84,9 @@ class BrokerConnection:
             raise BrokerUnavailable(f"The broker cannot be reached ({type(error).__name__}).") from error
 
     @property
-    def is_encrypted(self) -> bool:
-        """Whether the socket does more than pass bytes on."""
-        return hasattr(self._socket, "pending")
-
-    @property
-    def is_redis(self) -> bool:
-        """Whether the broker is Redis."""
-        return self._is_redis
+    def suits_an_event_loop(self) -> bool:
+        """Whether `stop_waiting` may be called: its socket passes bytes on and does nothing else."""
+        return self._ahead is not None and sys.platform != "win32"
 
     @property
     def is_trusted(self) -> bool:
@@ -97,9 +95,7 @@ class BrokerConnection:
 
     def _amqp_options(self) -> dict[str, Any]:
         options = {
-            "max_retries": 1,
-            "interval_start": 0,
-            "interval_step": 0.1,
+            **_TRIES,
             "frame_writer": self._frames.writer,
             "on_blocked": self._on_blocked,
             "on_unblocked": self._on_unblocked,
@@ -112,9 +108,7 @@ class BrokerConnection:
     @staticmethod
     def _redis_options() -> dict[str, Any]:
         return {
-            "max_retries": 1,
-            "interval_start": 0,
-            "interval_step": 0.1,
+            **_TRIES,
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": CONFIRM_SECONDS,
         }
@@ -123,22 +117,21 @@ class BrokerConnection:
         if not self._is_redis:
             self._bound_waits()
         self._channel = self._connection.default_channel
-        on_return = None if self._is_redis else self._on_return
-        self._producer: Any = Producer(self._channel, auto_declare=False, on_return=on_return)
-        if not self._is_redis:
+        if self._is_redis:
+            self._redis = RedisPublishing(self._channel, self._queue_max_length)
+        else:
             self._channel.confirm_select()
+            self._channel.events["basic_return"].add(self._on_return)
             self._channel.events["basic_ack"].add(self._on_ack)
             self._channel.events["basic_nack"].add(self._on_nack)
 
     def _bound_waits(self) -> None:
-        self._connection.ensure_connection(
-            max_retries=1, interval_start=0, interval_step=0.1, timeout=CONNECT_SECONDS
-        )
+        self._connection.ensure_connection(**_TRIES, timeout=CONNECT_SECONDS)
         amqp = self._connection.connection
         # The options read_timeout and write_timeout would not end a frame that has half arrived.
         self._socket = amqp.transport.sock
         self._socket.settimeout(CONFIRM_SECONDS)
-        if not self.is_encrypted:
+        if not hasattr(self._socket, "pending"):  # which one of TLS has
             self._ahead = ReadAhead(self._socket)
             amqp.transport._quick_recv = self._ahead.recv  # noqa: SLF001  it has no other place to say so
         # What py-amqp would look for before each message, `publish` looks for once a batch.
@@ -152,8 +145,8 @@ class BrokerConnection:
         must keep its task id.
         """
         with self._doubts():
-            if self._is_redis:
-                return self._push(messages)
+            if self._redis is not None:
+                return self._redis.publish(messages)
             self._refuse_while_blocked()
             waiting = dict(zip(self._send_all(messages), messages, strict=True))
             deadline = time.monotonic() + CONFIRM_SECONDS
@@ -218,18 +211,6 @@ class BrokerConnection:
                 self._send(message)
         return range(first, self._tag + 1)
 
-    def _push(self, messages: Sequence[Message]) -> dict[str, TandemError]:
-        """Publish to Redis, which answers at once and has no confirms."""
-        self._room = {}
-        refused: dict[str, TandemError] = {}
-        with self._producer.batch(len(messages) or 1):
-            for message in messages:
-                if self._takes(message.queue):
-                    self._push_one(message)
-                else:
-                    refused[message.task_id] = QueueFull()
-        return refused
-
     def _send(self, message: Message) -> None:
         # A ping goes to no queue, and is not to come back.
         expiration = message.expiration_seconds
@@ -243,32 +224,11 @@ class BrokerConnection:
         )
         self._channel.basic_publish(content, routing_key=message.queue, mandatory=bool(message.queue))
 
-    def _push_one(self, message: Message) -> None:
-        self._producer.publish(
-            message.body,
-            exchange="",
-            routing_key=message.queue,
-            content_type="application/json",
-            content_encoding="utf-8",
-            headers=dict(message.headers),
-            delivery_mode=2 if message.durable else 1,
-            expiration=message.expiration_seconds,
-            correlation_id=message.task_id,
-            retry=False,
-        )
-
-    def _takes(self, queue: str) -> bool:
-        """Whether a queue on Redis, which knows no limit of its own, has room for one more of this batch."""
-        if queue not in self._room:
-            self._room[queue] = self._queue_max_length - int(self._channel.client.llen(queue))
-        self._room[queue] -= 1
-        return self._room[queue] >= 0
-
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises BrokerUnavailable."""
         try:
-            if self._is_redis:
-                self._channel.client.ping()
+            if self._redis is not None:
+                self._redis.ping()
                 return
             self._refuse_while_blocked()
             self._channel.basic_qos(0, 0, False)

@@ -147,9 +147,7 @@ class Publisher:
 
     def _takes(self, connection: "BrokerConnection") -> bool:
         """Take a connection from the thread, where an event loop can use it."""
-        if connection.is_redis or connection.is_encrypted or sys.platform == "win32":
-            return False
-        if self._idle is not None or self._direct is not None:
+        if not connection.suits_an_event_loop or self._idle is not None or self._direct is not None:
             return False
         self._idle = connection
         return True
