@@ -65,7 +65,7 @@ def _media_type(content_type: str, others: Sequence[str]) -> str:
     """The media type in lower case, JSON where there is none; raises UnsupportedMediaType for any other."""
     media_type, *parameters = content_type.lower().split(";")
     media_type = media_type.strip() or JSON
-    if media_type not in {JSON, *FORMS, *others}:
+    if media_type != JSON and media_type not in FORMS and media_type not in others:
         raise UnsupportedMediaType(f"This route takes {', '.join((JSON, *others))}.")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
