@@ -14,6 +14,8 @@ CHECKS = {
     "types": ["mypy"],
     "imports": ["lint-imports"],
     "templates": ["python", "-m", "local.templates"],
+    # Tests, but of the templates: whoever changes one hears here of a route or a right that is gone.
+    "policies": ["python", "-m", "pytest", "-q", "tests/unit/infra"],
 }
 
 

@@ -20,7 +20,7 @@ def test_one_failure_is_a_failure_and_stops_no_other(
 
     monkeypatch.setattr(check, "passes", passes)
     assert check.main([]) == status
-    assert ran == ["lint", "format", "types", "imports", "templates"]
+    assert ran == ["lint", "format", "types", "imports", "templates", "policies"]
     last_line = capsys.readouterr().out.splitlines()[-1]
     assert last_line == ("=== failed: types" if failing else "=== all checks passed")
 
