@@ -7,14 +7,15 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from local.sam_local import answered_here
-from local.steps import run
+from local.steps import StepTookTooLong, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 VALIDATE_SECONDS = 120
-BUILD_SECONDS = 420
+BUILD_SECONDS = 180
+BUILD_ATTEMPTS = 3
 NO_TELEMETRY = {"SAM_CLI_TELEMETRY": "0"}
 
 
@@ -29,13 +30,20 @@ def sam_build(root: Path, directory: Path, s3: str) -> None:
 
     `s3` is where callers reach the composition's S3.
     """
-    # Not with samconfig.toml, which has them built side by side: where containers end within a moment, that
-    # now and then leaves SAM waiting for ever.
+    # Not with samconfig.toml, which has them built side by side. Where a container ends within a moment SAM now
+    # and then waits for it for ever, side by side more often than one after another; then it is begun anew.
     alone = directory.with_name("samconfig.toml")
     alone.write_text("version = 0.1\n", encoding="utf-8")
     build = ["sam", "build", "--template-file", "infra/template.yaml", "--config-file", str(alone)]
     build += ["--use-container", "--no-cached", "--build-dir", str(directory)]
-    run([*build, "--skip-pull-image"], directory=root, seconds=BUILD_SECONDS, variables=NO_TELEMETRY)
+    for attempt in range(BUILD_ATTEMPTS):
+        try:
+            run([*build, "--skip-pull-image"], directory=root, seconds=BUILD_SECONDS, variables=NO_TELEMETRY)
+            break
+        except StepTookTooLong as error:
+            if attempt + 1 == BUILD_ATTEMPTS:
+                raise
+            print(f"{error}: once more", flush=True)
     answered_here(directory / "template.yaml", s3)
 
 

@@ -17,6 +17,10 @@ class StepFailed(RuntimeError):
     """A step ended badly; its own words have been printed."""
 
 
+class StepTookTooLong(StepFailed):
+    """A step did not end in its time and was ended."""
+
+
 @contextlib.contextmanager
 def step(name: str) -> Iterator[None]:
     """Print what begins, and how long it took."""
@@ -43,6 +47,6 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise StepFailed(f"{name} took over {seconds:.0f} s") from error
+        raise StepTookTooLong(f"{name} took over {seconds:.0f} s") from error
     if done.returncode:
         raise StepFailed(f"{name} ended with status {done.returncode}")
