@@ -30,8 +30,8 @@ def sam_build(root: Path, directory: Path, s3: str) -> None:
 
     `s3` is where callers reach the composition's S3.
     """
-    # Not with samconfig.toml, which has them built side by side. Where a container ends within a moment SAM now
-    # and then waits for it for ever, side by side more often than one after another; then it is begun anew.
+    # Not with samconfig.toml, which has them built side by side: where a container ends within a moment, SAM
+    # now and then waits for it for ever, more often so than one after another. It is begun anew then.
     alone = directory.with_name("samconfig.toml")
     alone.write_text("version = 0.1\n", encoding="utf-8")
     build = ["sam", "build", "--template-file", "infra/template.yaml", "--config-file", str(alone)]
