@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from local.sam_local import answered_here
-from local.steps import StepTookTooLong, run
+from local.steps import StepFailed, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def sam_build(root: Path, directory: Path, s3: str) -> None:
     `s3` is where callers reach the composition's S3.
     """
     # Not with samconfig.toml, which has them built side by side: where a container ends within a moment, SAM
-    # now and then waits for it for ever, more often so than one after another. It is begun anew then.
+    # now and then waits for it for ever or finds that it has said nothing, and more often so side by side.
     alone = directory.with_name("samconfig.toml")
     alone.write_text("version = 0.1\n", encoding="utf-8")
     build = ["sam", "build", "--template-file", "infra/template.yaml", "--config-file", str(alone)]
@@ -40,7 +40,7 @@ def sam_build(root: Path, directory: Path, s3: str) -> None:
         try:
             run([*build, "--skip-pull-image"], directory=root, seconds=BUILD_SECONDS, variables=NO_TELEMETRY)
             break
-        except StepTookTooLong as error:
+        except StepFailed as error:
             if attempt + 1 == BUILD_ATTEMPTS:
                 raise
             print(f"{error}: once more", flush=True)

@@ -17,10 +17,6 @@ class StepFailed(RuntimeError):
     """A step ended badly; its own words have been printed."""
 
 
-class StepTookTooLong(StepFailed):
-    """A step did not end in its time and was ended."""
-
-
 @contextlib.contextmanager
 def step(name: str) -> Iterator[None]:
     """Print what begins, and how long it took."""
@@ -47,6 +43,6 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise StepTookTooLong(f"{name} took over {seconds:.0f} s") from error
+        raise StepFailed(f"{name} took over {seconds:.0f} s") from error
     if done.returncode:
         raise StepFailed(f"{name} ended with status {done.returncode}")
