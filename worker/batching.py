@@ -1,4 +1,4 @@
-"""Micro-batching: what is there is taken, as one call to the model, one pipeline, one acknowledgement.
+"""Micro-batching: what is there is taken, as one call to the model, two to the store, one acknowledgement.
 
 A Celery `Task.Strategy` for the pools that run in one process (`solo`, `threads`); under the others a task
 stays one call. Nothing lingers: a batch is what has arrived while the last one ran, so a lone caller waits
@@ -80,8 +80,10 @@ class _Batch:
     def __init__(self, first: Held, cost: BatchCost, *, callers_come: bool) -> None:
         self.messages: list[Held] = []
         self._first = first
+        self._model = first.model
         self._cost = cost
         self._bytes = 0
+        self._earliest_ms = 0
         self._most = cost.rows_adding(ROWS_SECONDS, MAX_ROWS)
         self._beside = cost.rows_adding(BESIDE_SECONDS, MAX_ROWS) if callers_come else MAX_ROWS
 
@@ -92,7 +94,9 @@ class _Batch:
         self.messages.append(held)
         self._bytes += len(held.message.body)
         self._beside -= held.received.queue != SYNC
-        if deadline_ms := held.received.work.delivery.deadline_ms:
+        deadline_ms = held.received.work.delivery.deadline_ms
+        if deadline_ms and (not self._earliest_ms or deadline_ms < self._earliest_ms):
+            self._earliest_ms = deadline_ms
             left = deadline_ms / 1000 - time.time()
             self._most = min(self._most, self._cost.rows_within(left, MAX_ROWS))
         return True
@@ -100,7 +104,7 @@ class _Batch:
     def _fits(self, held: Held) -> bool:
         room = len(self.messages) < self._most and self._bytes + len(held.message.body) <= MAX_BYTES
         room = room and (held.received.queue == SYNC or self._beside > 0)
-        return room and not held.alone and not self._first.alone and held.model == self._first.model
+        return room and not held.alone and not self._first.alone and held.model == self._model
 
 
 def strategy(task: Prediction, app: Any, consumer: Any) -> Callable[..., None]:
@@ -137,7 +141,7 @@ def strategy(task: Prediction, app: Any, consumer: Any) -> Callable[..., None]:
             return
         task_reserved(request)
         request.send_event("task-received", name=request.name, args="-", kwargs="-", retries=0)
-        args, kwargs, _ = message.parts
+        args, kwargs, _ = message.payload  # as the door has read it
         queue = (message.delivery_info or {}).get("routing_key") or ""
         received = task.received(request.id, message.headers.get(HEADER), args, kwargs, queue)
         batcher.add(Held(request, message, received))

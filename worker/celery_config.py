@@ -30,6 +30,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
     """The configuration of the worker's app."""
     return {
         "broker_url": settings.broker_url,
+        "broker_transport": None if settings.broker_is_redis else "worker.amqp_transport:Transport",
         "broker_use_ssl": tls_of(settings.broker_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # for ever; 0 would make the worker exit at once

@@ -81,7 +81,8 @@ def _fault_of_body(message: Any) -> str | None:
         return "not-a-task"
     if embed and any(embed.values()):
         return "callbacks"
-    message.parts = parts  # so that a micro-batch need not read the body again
+    # Where kombu keeps what it has read, so that nobody reads the body again.
+    message._decoded_cache = parts  # noqa: SLF001
     return None
 
 

@@ -1,0 +1,130 @@
+"""Frames are read as they have arrived: many at once, in pieces, and never waited for in the middle."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from amqp.serialization import dumps
+from amqp.spec import Basic
+
+from tests.unit.backplane.test_broker_tls import HERE, certificate
+from worker.amqp_transport import RECEIVED_BYTES, Connection, Transport, _SSLTransport, _TCPTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TAG = "consumer"
+WAIT_SECONDS = 10
+
+
+class Receiving:
+    """A connection past its handshake with one consumer, and the broker's end of its socket."""
+
+    def __init__(self, server: ssl.SSLContext | None) -> None:
+        self.broker, mine = socket.socketpair()
+        self.bodies: list[bytes] = []
+        connection: Any = Connection  # what is done here to its objects, the stubs do not know
+        self.connection = connection(host="127.0.0.1")
+        with ThreadPoolExecutor(1) as handshake:
+            if server is None:
+                transport: Any = _TCPTransport("127.0.0.1", connect_timeout=WAIT_SECONDS)
+            else:
+                wrapped = handshake.submit(server.wrap_socket, self.broker, server_side=True)
+                unverified = {"cert_reqs": ssl.CERT_NONE}
+                transport = _SSLTransport("127.0.0.1", connect_timeout=WAIT_SECONDS, ssl=unverified)
+            transport.sock, transport.connected = mine, True
+            transport._setup_transport()
+            if server is not None:
+                self.broker = wrapped.result()
+        transport.sock.settimeout(WAIT_SECONDS)
+        self.connection.transport = transport
+        self.connection.on_inbound_frame = self.connection.frame_handler_cls(
+            self.connection, self.connection.on_inbound_method
+        )
+        channel = self.connection.Channel(self.connection, 1)
+        channel.callbacks[TAG] = lambda message: self.bodies.append(bytes(message.body))
+
+    def close(self) -> None:
+        """Close both ends."""
+        self.broker.close()
+        self.connection.transport.sock.close()
+
+
+@pytest.fixture(params=["plain", "tls"])
+def receiving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Receiving]:
+    """A connection that waits for messages."""
+    server = None
+    if request.param == "tls":
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(*certificate(tmp_path, HERE))
+    made = Receiving(server)
+    yield made
+    made.close()
+
+
+def frame(kind: int, payload: bytes) -> bytes:
+    """One frame on channel 1."""
+    return bytes([kind, 0, 1]) + len(payload).to_bytes(4, "big") + payload + b"\xce"
+
+
+def delivery(body: bytes) -> bytes:
+    """One message, as a broker sends it."""
+    method = b"".join(part.to_bytes(2, "big") for part in Basic.Deliver)
+    header = (60).to_bytes(2, "big") + bytes(2) + len(body).to_bytes(8, "big") + bytes(2)
+    return (
+        frame(1, method + dumps("sLbss", (TAG, 1, False, "", "ml")))
+        + frame(2, header)
+        + b"".join(frame(3, body[at : at + 100_000]) for at in range(0, len(body), 100_000))
+    )
+
+
+def test_what_has_arrived_together_is_taken_together(receiving: Receiving) -> None:
+    """Also more than is received at once: nothing is left where the event loop would not see it."""
+    bodies = [b"%d" % number * 100 for number in range(200)]
+    sent = b"".join(map(delivery, bodies))
+    assert len(sent) > 2 * RECEIVED_BYTES
+    receiving.broker.sendall(sent)
+    transport = Transport(client=None)
+    for _ in range(len(sent) // RECEIVED_BYTES + 1):
+        transport.on_readable(receiving.connection, None)
+    assert receiving.bodies == bodies
+    with pytest.raises(TimeoutError):
+        receiving.connection.drain_events(timeout=0)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_message_in_pieces_is_one_message(receiving: Receiving, size: int) -> None:
+    """Whatever is missing is not waited for, and what has come is not lost."""
+    sent = delivery(b"first") + delivery(b"second")
+    for at in range(0, len(sent), size):
+        receiving.broker.sendall(sent[at : at + size])
+        Transport(client=None).on_readable(receiving.connection, None)
+    assert receiving.bodies == [b"first", b"second"]
+
+
+def test_a_body_of_many_frames_is_read_whole(receiving: Receiving) -> None:
+    """Larger than any buffer on the way."""
+    body = bytes(range(256)) * 1000
+    receiving.broker.settimeout(0)
+    sent = delivery(body)
+    while sent or not receiving.bodies:
+        with suppress(BlockingIOError, ssl.SSLWantWriteError):
+            sent = sent[receiving.broker.send(sent) :] if sent else sent
+        Transport(client=None).on_readable(receiving.connection, None)
+    assert receiving.bodies == [body]
+
+
+def test_a_connection_that_the_broker_has_closed_is_an_error(receiving: Receiving) -> None:
+    """And not silence."""
+    receiving.broker.sendall(delivery(b"last"))
+    receiving.broker.close()
+    receiving.connection.drain_events(timeout=0)
+    assert receiving.bodies == [b"last"]
+    with pytest.raises(OSError, match="closed connection"):
+        receiving.connection.drain_events(timeout=0)
