@@ -1,4 +1,4 @@
-"""Many messages' work done as one: one pipeline starts them, one call per model, one pipeline ends them.
+"""Many messages' work done as one: one script starts them, one call per model, one script ends them.
 
 A task that runs alone is a batch of one, so that there is a single path. Rows that make a model raise are
 found by halving: they fail alone, the others of the batch succeed.
@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import redis
+from pydantic_core import to_json
 
 from tandem.backplane.errors import (
     InvalidRequest,
@@ -205,7 +206,11 @@ def predict_each(
 
 
 def _result(row: _Row, prediction: Mapping[str, Any]) -> bytes:
-    return json.dumps({"match_id": row.ask.match_id, "prediction": prediction}, allow_nan=False).encode()
+    result = {"match_id": row.ask.match_id, "prediction": prediction}
+    try:
+        return to_json(result, inf_nan_mode="null")
+    except ValueError:  # half a surrogate pair, which only an escape can say
+        return json.dumps(result, allow_nan=False).encode()
 
 
 def _answer_of(item: "Answer | _Row") -> Answer:

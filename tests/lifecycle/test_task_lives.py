@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tandem.backplane.attempt_scripts import FINISH
 from tandem.backplane.errors import ModelError, ResultGone, StoreUnavailable, TaskNotFound
 from tandem.backplane.result_format import result_json_of
 from tandem.backplane.store import asynchronous_client, synchronous_client
-from tandem.backplane.task_attempts import REPLY_TTL_MS, Attempt, Delivery, NotRun, TaskAttempts
-from tandem.backplane.task_scripts import FINISH, gone_key, meta_key, record_key
+from tandem.backplane.task_attempts import (
+    REPLY_TTL_MS,
+    TOGETHER,
+    Attempt,
+    Delivery,
+    NotRun,
+    TaskAttempts,
+    _ending,
+)
+from tandem.backplane.task_scripts import gone_key, meta_key, record_key
 from tandem.backplane.task_store import TaskStore
 from tandem.schemas.task import TaskState
 
@@ -175,16 +184,16 @@ def test_an_end_that_is_sent_twice_is_one_end(
 ) -> None:
     """Where the first answer of the store was lost, the second says the same, and nothing is published."""
     attempt = begin(worker, Delivery("t", accepted=False, reply_to="channel"))
-    ending = worker._ending(attempt.delivery, attempt.number, ANSWER)
+    ending, lives = _ending(attempt, ANSWER), (*worker._ttls, REPLY_TTL_MS)
     with client.pubsub() as heard:  # type: ignore[no-untyped-call]
         heard.subscribe("channel")
         for _ in range(2):
-            assert worker._run(FINISH, [("t", ending)]) == [1]
+            assert worker._run(FINISH, [("t", ending)], lives) == [1]
         client.publish("channel", "end")
         messages = list(iter(lambda: heard.get_message(timeout=10)["data"], b"end"))
     assert messages == [1, client.get(meta_key("t"))]  # the subscription, and the document once
-    other = worker._ending(attempt.delivery, attempt.number, b'{"match_id": 43}')
-    assert worker._run(FINISH, [("t", other)]) == [0]
+    other = _ending(attempt, b'{"match_id": 43}')
+    assert worker._run(FINISH, [("t", other)], lives) == [0]
     assert runner.run(store.read("t")).result == json.loads(ANSWER)
 
 
@@ -199,6 +208,38 @@ def test_scripts_that_the_server_has_forgotten_are_loaded_again(
     assert [outcome.number for outcome in outcomes if isinstance(outcome, Attempt)] == [1, 1, 1]
     client.script_flush()
     assert worker.finish([(one, ANSWER) for one in outcomes if isinstance(one, Attempt)]) == [True] * 3
+
+
+def test_many_tasks_start_and_end_in_their_order(
+    client: redis.Redis, worker: TaskAttempts, store: TaskStore, runner: asyncio.Runner
+) -> None:
+    """More than go in one call, each with its own reply."""
+    ids = [f"t{number}" for number in range(2 * TOGETHER + 2)]
+    runner.run(store.accept(ids[1], 60))
+    runner.run(store.cancel(ids[1]))
+    begin(worker, Delivery(ids[2]))
+    outcomes = worker.start([Delivery(task_id) for task_id in ids])
+    assert [outcome.delivery.task_id for outcome in outcomes] == ids
+    assert isinstance(outcomes[1], NotRun)
+    started = [outcome for outcome in outcomes if isinstance(outcome, Attempt)]
+    assert [attempt.number for attempt in started] == [1, 2, *[1] * (len(ids) - 3)]
+    runner.run(store.cancel(ids[-1]))
+    ended = worker.finish([(attempt, json.dumps(attempt.delivery.task_id).encode()) for attempt in started])
+    assert ended == [True] * (len(started) - 1) + [False]
+    for task_id in (ids[0], ids[2], ids[-2]):
+        assert runner.run(store.read(task_id)).result == task_id
+
+
+def test_a_record_that_is_none_does_not_keep_its_neighbours_from_ending(
+    client: redis.Redis, worker: TaskAttempts, store: TaskStore, runner: asyncio.Runner
+) -> None:
+    """Somebody has written something else there: that is said, and the others have ended."""
+    attempts = [begin(worker, Delivery(task_id)) for task_id in "abc"]
+    client.delete(record_key("b"))
+    client.set(record_key("b"), "no hash")
+    with pytest.raises(StoreUnavailable, match="refused"):
+        worker.finish([(attempt, ANSWER) for attempt in attempts])
+    assert [runner.run(store.read(task_id)).state for task_id in "ac"] == [TaskState.SUCCESS] * 2
 
 
 def test_a_result_that_a_celery_client_threw_away_is_gone(

@@ -17,8 +17,9 @@ _KEPT = "kept_in_bucket"
 
 def _head(task_id: str, status: str) -> bytes:
     done = datetime.now(UTC).isoformat()
-    return json.dumps(
-        {"task_id": task_id, "status": status, "date_done": done, "traceback": None, "children": []}
+    return (
+        f'{{"task_id": {json.dumps(task_id)}, "status": "{status}", "date_done": "{done}"'
+        ', "traceback": null, "children": []}'
     ).encode()
 
 

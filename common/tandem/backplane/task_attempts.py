@@ -1,23 +1,26 @@
 """The life of tasks, as a worker sees it: start an attempt, finish it, give it back.
 
-Several tasks go in one pipeline, so that a micro-batch costs two round trips and not two a task.
+Several tasks go in one call, so that a micro-batch costs two round trips and not two a task.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import redis
 from redis.exceptions import NoScriptError
 
-from tandem.backplane import task_scripts as scripts
+from tandem.backplane import attempt_scripts as scripts
 from tandem.backplane.errors import StoreUnavailable, TandemError, problem_of
 from tandem.backplane.result_format import failure_meta, success_meta
 from tandem.backplane.settings import Settings
 from tandem.backplane.store import store_errors
+from tandem.backplane.task_scripts import Script, keys_of
 from tandem.schemas.task import TaskState
 
+TOGETHER = 64
+"""Tasks of one call: while a script runs, nobody else is served."""
 REPLY_TTL_MS = 60_000
 """How long an answer stays for a caller that only waits: long enough to fetch it after a lost reply."""
 
@@ -65,23 +68,14 @@ class TaskAttempts:
         With the same `mark` once more, as after a lost connection, it is the same start.
         """
         expires_ms = self._settings.default_expires_seconds * 1000
+        shared = (expires_ms, *self._ttls, self._settings.max_attempts, mark)
         calls = [
-            (
-                delivery.task_id,
-                (
-                    delivery.submitted_ms,
-                    delivery.deadline_ms,
-                    expires_ms,
-                    *self._ttls,
-                    self._settings.max_attempts,
-                    int(delivery.accepted),
-                    mark,
-                ),
-            )
+            (delivery.task_id, (delivery.submitted_ms, delivery.deadline_ms, int(delivery.accepted)))
             for delivery in deliveries
         ]
         outcomes: list[Attempt | NotRun] = []
-        for delivery, (word, number) in zip(deliveries, self._run(scripts.START, calls), strict=True):
+        replies = self._run(scripts.START, calls, shared)
+        for delivery, (word, number) in zip(deliveries, replies, strict=True):
             if word == b"run":
                 outcomes.append(Attempt(delivery, int(number)))
             else:
@@ -90,16 +84,13 @@ class TaskAttempts:
 
     def finish(self, ended: Sequence[tuple[Attempt, bytes | TandemError]]) -> list[bool]:
         """Store each answer (JSON bytes) or error and reply; False where a later attempt has taken over."""
-        calls = [
-            (attempt.delivery.task_id, self._ending(attempt.delivery, attempt.number, outcome))
-            for attempt, outcome in ended
-        ]
-        return [bool(reply) for reply in self._run(scripts.FINISH, calls)]
+        calls = [(attempt.delivery.task_id, _ending(attempt, outcome)) for attempt, outcome in ended]
+        return [bool(reply) for reply in self._run(scripts.FINISH, calls, (*self._ttls, REPLY_TTL_MS))]
 
     def fail(self, delivery: Delivery, error: TandemError) -> bool:
         """End a task that no attempt holds (poison, undecodable, dead-lettered); False if it has ended."""
-        [reply] = self._run(scripts.FINISH, [(delivery.task_id, self._ending(delivery, 0, error))])
-        return bool(reply)
+        [ended] = self.finish([(Attempt(delivery, 0), error)])
+        return ended
 
     def give_back(self, attempts: Sequence[Attempt]) -> list[bool]:
         """Mark tasks as waiting for their next attempt; False where a later one has taken over."""
@@ -117,35 +108,37 @@ class TaskAttempts:
         True again while the task so opened has not been started.
         """
         expires_ms = self._settings.default_expires_seconds * 1000
-        [reply] = self._run(scripts.REOPEN, [(task_id, (expires_ms, *self._ttls))])
+        [reply] = self._run(scripts.REOPEN, [(task_id, ())], (expires_ms, *self._ttls))
         return bool(reply)
 
-    def _ending(self, delivery: Delivery, number: int, outcome: bytes | TandemError) -> tuple[Any, ...]:
-        if isinstance(outcome, TandemError):
-            state, meta = TaskState.FAILURE, failure_meta(delivery.task_id, outcome)
-            problem = json.dumps(problem_of(outcome))
-        else:
-            state, meta, problem = TaskState.SUCCESS, success_meta(delivery.task_id, outcome), ""
-        return (number, state.value, meta, problem, *self._ttls, REPLY_TTL_MS, delivery.reply_to)
-
-    def _run(self, script: scripts.Script, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
-        with store_errors():
-            replies = self._pipeline(script, calls)
-            if any(isinstance(reply, NoScriptError) for reply in replies):
-                self._client.script_load(script.text)
-                again = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-                for index, reply in zip(
-                    again, self._pipeline(script, [calls[index] for index in again]), strict=True
-                ):
-                    replies[index] = reply
+    def _run(
+        self, script: Script, calls: Sequence[tuple[str, tuple[Any, ...]]], shared: tuple[Any, ...] = ()
+    ) -> list[Any]:
+        """The reply to each call, a task's id and its own arguments, in order."""
+        replies: list[Any] = []
+        for at in range(0, len(calls), TOGETHER):
+            some = calls[at : at + TOGETHER]
+            keys = [key for task_id, _ in some for key in keys_of(task_id)]
+            arguments = (*shared, *(argument for _, own in some for argument in own))
+            replies += self._call(script, keys, arguments)
         for reply in replies:
             if isinstance(reply, Exception):
                 raise StoreUnavailable(f"The store refused ({type(reply).__name__}).") from reply
         return replies
 
-    def _pipeline(self, script: scripts.Script, calls: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-        for task_id, args in calls:
-            keys = scripts.keys_of(task_id)
-            pipeline.evalsha(script.sha, len(keys), *keys, *args)
-        return pipeline.execute(raise_on_error=False)
+    def _call(self, script: Script, keys: Sequence[str], arguments: Iterable[Any]) -> Any:
+        with store_errors():
+            try:
+                return self._client.evalsha(script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return self._client.eval(script.text, len(keys), *keys, *arguments)
+
+
+def _ending(attempt: Attempt, outcome: bytes | TandemError) -> tuple[Any, ...]:
+    delivery = attempt.delivery
+    if isinstance(outcome, TandemError):
+        state, meta = TaskState.FAILURE, failure_meta(delivery.task_id, outcome)
+        problem = json.dumps(problem_of(outcome))
+    else:
+        state, meta, problem = TaskState.SUCCESS, success_meta(delivery.task_id, outcome), ""
+    return (attempt.number, state.value, meta, problem, delivery.reply_to)

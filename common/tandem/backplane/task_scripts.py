@@ -14,6 +14,8 @@ An attempt may finish only with the token it started with: a redelivery takes th
 token, and what the stale attempt brings is refused. The result itself stands under `celery-task-meta-{id}`
 in Celery's own JSON, so that a Celery client reads it too. `tandem:gone:{id}` outlives both, holds the owner
 and tells 410 from 404. No key is without a TTL.
+
+Here are the steps of the edge; those of workers, for many tasks at once, are in `attempt_scripts.py`.
 """
 
 from dataclasses import dataclass, field
@@ -115,82 +117,6 @@ return 0
 """
 )
 
-START = Script(
-    COMMON
-    + """
--- ARGV: submitted ms, start deadline ms (0: none), expires in ms, result ttl ms, gone ttl ms, max attempts,
--- k (1 where the sender was given the id, 0 for a caller that only waits), the call's own mark ('' for none).
--- Gives {'run', attempt}, {'done', state} or {'spent', attempt}.
-local state = settle(ARGV[4], ARGV[5])
-if state and terminal(state) then return {'done', state} end
-if state == 'STARTED' and ARGV[8] ~= '' and redis.call('HGET', record, 'a') == ARGV[8] then
-  -- Carried out before, and only its answer was lost.
-  return {'run', tonumber(redis.call('HGET', record, 'n'))}
-end
-local too_late = ARGV[2] ~= '0' and tonumber(ARGV[2]) <= now
-if not state then
-  -- Of a caller that only waited nothing is kept for long: it may have had its answer.
-  if redis.call('EXISTS', gone) == 1 or (too_late and ARGV[7] == '0') then return {'done', 'GONE'} end
-  redis.call('HSET', record, 's', 'PENDING', 'q', ARGV[1] ~= '0' and ARGV[1] or now, 'x', now + ARGV[3],
-    'n', 0, 'k', ARGV[7], 'd', 0, 't', 1)
-  redis.call('PEXPIRE', record, ARGV[3] + ARGV[4])
-end
-if too_late and redis.call('HGET', record, 'k') == '0' then
-  revoke('deadline', 'The caller stopped waiting before the task was started.', now, ARGV[4], ARGV[5])
-  return {'done', 'REVOKED'}
-end
-local attempt = redis.call('HINCRBY', record, 'n', 1)
-local spent = tonumber(redis.call('HGET', record, 'z') or '0')
-if attempt - spent > tonumber(ARGV[6]) then return {'spent', attempt} end
-redis.call('HSET', record, 's', 'STARTED', 'b', now, 'a', ARGV[8])
-return {'run', attempt}
-"""
-)
-
-FINISH = Script(
-    COMMON
-    + """
--- ARGV: attempt (0: whatever it is), state, meta JSON, error JSON ('' for none), result ttl ms, gone ttl ms,
--- short ttl ms, reply channel ('' for none). Gives 1, or 0 where this attempt no longer counts.
-local state, attempt, keep = unpack(redis.call('HMGET', record, 's', 'n', 'k'))
-if not state then
-  if ARGV[1] ~= '0' or redis.call('EXISTS', gone) == 1 then return 0 end
-  redis.call('HSET', record, 'q', now, 'x', now, 'n', 0, 'k', 1)
-  keep = '1'
-elseif terminal(state) or (ARGV[1] ~= '0' and (attempt ~= ARGV[1] or state ~= 'STARTED')) then
-  -- The very same document: this call was carried out before, and only its answer was lost.
-  return redis.call('GET', meta) == ARGV[3] and 1 or 0
-end
-local ttl = keep == '1' and ARGV[5] or ARGV[7]
-redis.call('HSET', record, 's', ARGV[2], 'f', now)
-if ARGV[4] ~= '' then redis.call('HSET', record, 'e', ARGV[4]) end
-if ARGV[2] == 'SUCCESS' then redis.call('HSET', record, 'd', redis.call('HGET', record, 't') or 1) end
-redis.call('PEXPIRE', record, ttl)
-redis.call('SET', meta, ARGV[3], 'PX', ttl)
-if keep == '1' then
-  remember(ARGV[5] + ARGV[6])
-  redis.call('PUBLISH', meta, ARGV[3])
-end
-if ARGV[8] ~= '' then redis.call('PUBLISH', ARGV[8], ARGV[3]) end
-return 1
-"""
-)
-
-RETRY = Script(
-    COMMON
-    + """
--- ARGV: attempt. The attempt gives the task back for another and does not count; gives 1, or 0 where it has
--- been taken over or has ended.
-local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
-if attempt ~= ARGV[1] then return 0 end
-if state == 'RETRY' then return 1 end  -- by this very call, whose answer was lost
-if state ~= 'STARTED' then return 0 end
-redis.call('HSET', record, 's', 'RETRY')
-redis.call('HINCRBY', record, 'z', 1)
-return 1
-"""
-)
-
 CANCEL = Script(
     COMMON
     + """
@@ -241,38 +167,5 @@ READ = Script(
 settle(ARGV[1], ARGV[2])
 if not is_of(ARGV[3]) then return {{}, '', 0} end
 return {redis.call('HGETALL', record), redis.call('GET', meta) or '', redis.call('EXISTS', gone)}
-"""
-)
-
-PROGRESS = Script(
-    COMMON
-    + """
--- ARGV: attempt, done, total. Gives 1, or 0 where this attempt is no longer the one that counts.
-local state, attempt = unpack(redis.call('HMGET', record, 's', 'n'))
-if state ~= 'STARTED' or attempt ~= ARGV[1] then return 0 end
-redis.call('HSET', record, 'd', ARGV[2], 't', ARGV[3])
-return 1
-"""
-)
-
-REOPEN = Script(
-    COMMON
-    + """
--- ARGV: expires in ms, result ttl ms, gone ttl ms. A failed task is to be run again, because somebody looked
--- at its dead letter and said so. The attempts count on, so that a stale one stays fenced. Opening again what
--- has not been started since is the same again: its message may not have been published. Gives 1 or 0.
-local state, attempts, before = unpack(redis.call('HMGET', record, 's', 'n', 'z'))
-if state and state ~= 'FAILURE' and not (state == 'PENDING' and before) then return 0 end
-if not state then
-  redis.call('HSET', record, 'q', now, 'n', 0, 'd', 0, 't', 1)
-  local owner = redis.call('GET', gone)
-  if owner and owner ~= '' then redis.call('HSET', record, 'o', owner) end
-end
-redis.call('HSET', record, 's', 'PENDING', 'x', now + ARGV[1], 'z', attempts or 0, 'k', 1)
-redis.call('HDEL', record, 'b', 'f', 'e')
-redis.call('DEL', meta)
-redis.call('PEXPIRE', record, ARGV[1] + ARGV[2])
-remember(ARGV[1] + ARGV[2] + ARGV[3])
-return 1
 """
 )
