@@ -34,6 +34,9 @@ class ModelInput:
         self._never_missing = [
             name for name, column in self._columns.items() if column is _integers or column is _longs
         ]
+        kinds = {*self._columns.values()}
+        self._names = pd.Index(list(self._columns)) if len(kinds) == 1 and kinds <= {*_BUFFERS} else None
+        """The names of columns that are all of one type of number: their frame is one block."""
 
     def parts(self, rows: Sequence[Row]) -> list[tuple[list[int], Any]]:
         """Split rows into as few inputs as possible: pairs of row indices and the input for these rows.
@@ -73,6 +76,11 @@ class ModelInput:
     def _input(self, rows: list[Row], left_out: tuple[str, ...]) -> Any:
         if self._tensors:
             return self._tensor_input(rows)
+        if self._names is not None and not left_out:
+            columns = [column([row.get(name) for row in rows]) for name, column in self._columns.items()]
+            # What pandas makes of a dict of columns, in a tenth of the time. The names are a view, because a
+            # model may name them.
+            return pd.DataFrame(np.array(columns).T, columns=self._names.view(), copy=False)
         return pd.DataFrame(
             {
                 name: column([row.get(name) for row in rows])

@@ -48,7 +48,7 @@ def parse_strict(body: bytes) -> Any:
         raise InvalidJson(f"{error.msg} (line {error.lineno}, column {error.colno}).") from None
     except RecursionError:
         raise InvalidJson(f"It is nested more than {MAX_DEPTH} deep.") from None
-    if _SURROGATE_ESCAPE.search(body) is not None:
+    if b"\\u" in body and _SURROGATE_ESCAPE.search(body) is not None:
         _check_surrogates(value)
     return value
 

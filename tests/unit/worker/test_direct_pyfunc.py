@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.models.utils import _enforce_schema
 from mlflow.types import ColSpec, Schema
@@ -41,6 +41,7 @@ def signatures_and_rows(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dic
     return inputs, [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
+@settings(deadline=None)
 @given(signatures_and_rows())
 def test_what_the_edge_lets_through_mlflow_leaves_as_it_is(
     drawn: tuple[list[dict[str, Any]], list[dict[str, Any]]],

@@ -108,3 +108,19 @@ def test_a_value_that_does_not_fit_is_never_converted(kind: str, value: object) 
     """It raises instead, so that whoever calls can find out which field it was."""
     with pytest.raises((TypeError, ValueError, OverflowError)):
         ModelInput([column(kind)]).parts([{"x": value}])
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("integer", "int32"), ("long", "int64"), ("float", "float32"), ("double", "float64")]
+)
+def test_columns_of_one_type_are_what_pandas_makes_of_them(kind: str, dtype: str) -> None:
+    """The same frame down to its memory, and no model can change that of the next."""
+    names, rows = "abc", [{"a": 1, "b": 2, "c": 3}, {"a": 4, "b": 5, "c": 6}]
+    made = ModelInput([column(kind, name) for name in names])
+    expected = pd.DataFrame({name: np.array([row[name] for row in rows], dtype=dtype) for name in names})
+    for _ in range(2):
+        [(_, frame)] = made.parts(rows)
+        pd.testing.assert_frame_equal(frame, expected, check_column_type=True, check_index_type=True)
+        assert frame.to_numpy().flags == expected.to_numpy().flags
+        frame.columns.name = "changed"
+        frame.loc[0, "a"] = 9
