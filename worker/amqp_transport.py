@@ -7,12 +7,15 @@ as frames without asking the socket again, as far as they are whole.
 
 from collections.abc import Callable, Mapping
 from ssl import SSLWantReadError
+from time import monotonic
 from typing import Any
 
 from amqp import transport as amqp_transport
-from amqp.exceptions import RecoverableConnectionError
+from amqp.exceptions import ConnectionForced, RecoverableConnectionError
 from kombu.transport import pyamqp
 
+SILENT_SHARE = 0.8
+"""Of a heartbeat's interval, within which the broker sends twice: silent for so long, it is not there."""
 RECEIVED_BYTES = 16_384
 """Asked for at once: a dozen messages. py-amqp copies what it keeps at each read, so not more."""
 
@@ -61,7 +64,10 @@ class _SSLTransport(_Greedy, amqp_transport.SSLTransport):
 
 
 class Connection(pyamqp.Connection):
-    """A connection that leaves nothing lying where the event loop would not see it."""
+    """A connection that leaves nothing lying where the event loop would not see it, and notices silence."""
+
+    _heard_at = _ticked_at = float("-inf")
+    _bytes_heard = 0
 
     def Transport(  # noqa: N802, PLR0917  py-amqp's name and order
         self,
@@ -84,6 +90,27 @@ class Connection(pyamqp.Connection):
             socket_settings=socket_settings,
             **options,
         )
+
+    def heartbeat_tick(self, rate: int = 2) -> None:
+        """Send a heartbeat if it is time to; raises ConnectionForced where the broker has been silent.
+
+        py-amqp by itself waits for two whole intervals: as long as everything may take to be well again after
+        a worker was cut off. Silence counts only while it is listened for, which a solo worker at work does
+        not, and on a connection that consumes: nobody reads the one of events.
+        """
+        super().heartbeat_tick(rate)
+        interval: float = self.heartbeat or float("inf")
+        now = monotonic()
+        looked_away = now - self._ticked_at > 2 * interval / rate
+        if looked_away or self.bytes_recv != self._bytes_heard:
+            self._heard_at, self._bytes_heard = now, self.bytes_recv
+        self._ticked_at = now
+        if now - self._heard_at > SILENT_SHARE * interval and self._consumes():
+            raise ConnectionForced("The broker has been silent for too long")
+
+    def _consumes(self) -> bool:
+        channels = self.channels.values()  # type: ignore[attr-defined]  # missing in the stubs
+        return any(getattr(channel, "callbacks", None) for channel in channels)
 
     def drain_events(self, timeout: float | None = None) -> None:
         """Wait for an event, and take those that have come with it."""

@@ -22,6 +22,8 @@ finds a dead connection too."""
 GREEN_PREFETCH_MULTIPLIER = 4
 """A green loop that has all it may hold asks Redis again only after 2 s, so it must never have all."""
 RESTORE_INTERVAL_SECONDS = 5
+HEARTBEAT_CHECKS = 12
+"""How often in a heartbeat's interval it is looked whether the broker was heard (`amqp_transport.py`)."""
 READ_SECONDS = 3
 """How long a read from RabbitMQ may block; a loop that waits for messages polls, and is not touched by it."""
 
@@ -36,6 +38,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "broker_connection_max_retries": None,  # for ever; 0 would make the worker exit at once
         # A solo worker sends no heartbeat while it predicts, so heartbeats must outlast a task.
         "broker_heartbeat": max(30, round(settings.task_time_limit_seconds)),
+        "broker_heartbeat_checkrate": HEARTBEAT_CHECKS,
         "broker_transport_options": _redis_transport(settings)
         if settings.broker_is_redis
         else amqp_transport(),

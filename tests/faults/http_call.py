@@ -6,7 +6,6 @@ A kept connection may be closed by the server in the moment it is used again, wh
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,9 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+LARGE = 1_000_000
 
 
 class NoAnswer(Exception):
@@ -59,15 +61,22 @@ class Client:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._exchange(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, EOFError) as error:
             raise NoAnswer(repr(error)) from error
 
     async def _exchange(self, request: bytes) -> Answer:
         reader, writer = await asyncio.open_connection(self._host, self._port)
         try:
+            head, _, body = request.partition(b"\r\n\r\n")
+            if len(body) > LARGE:
+                # As curl does: who refuses it for its length closes before it has been read.
+                writer.write(head + b"\r\nExpect: 100-continue\r\n\r\n")
+                answer = await reader.readuntil(b"\r\n\r\n")
+                if not answer.startswith(b"HTTP/1.1 100 "):
+                    return _answer_of(answer + await reader.read(-1))
+                request = body
             writer.write(request)
-            with contextlib.suppress(ConnectionError):  # who refuses a body need not have read it all
-                await writer.drain()
+            await writer.drain()
             return _answer_of(await reader.read(-1))
         finally:
             writer.close()

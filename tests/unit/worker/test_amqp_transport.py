@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from amqp.exceptions import ConnectionForced
 from amqp.serialization import dumps
 from amqp.spec import Basic
 
@@ -128,3 +129,61 @@ def test_a_connection_that_the_broker_has_closed_is_an_error(receiving: Receivin
     assert receiving.bodies == [b"last"]
     with pytest.raises(OSError, match="closed connection"):
         receiving.connection.drain_events(timeout=0)
+
+
+HEARTBEAT, CHECKS = 60, 12
+HEARTBEAT_FRAME = b"\x08\x00\x00\x00\x00\x00\x00\xce"
+
+
+class Watched:
+    """A connection whose heartbeat is looked after every five seconds, by a clock of its own."""
+
+    def __init__(self, receiving: Receiving, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.receiving, self.now = receiving, 1000.0
+        connection: Any = receiving.connection
+        connection.heartbeat = HEARTBEAT
+        monkeypatch.setattr("worker.amqp_transport.monotonic", lambda: self.now)
+
+    def listen(self, seconds: float) -> None:
+        """Let the loop turn for so long."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now += HEARTBEAT / CHECKS
+            Transport(client=None).on_readable(self.receiving.connection, None)
+            self.receiving.connection.heartbeat_tick(CHECKS)
+
+
+@pytest.fixture
+def watched(receiving: Receiving, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """One that has just heard of the broker."""
+    made = Watched(receiving, monkeypatch)
+    made.listen(10)
+    return made
+
+
+def test_a_broker_that_has_gone_silent_is_given_up_within_one_interval(watched: Watched) -> None:
+    """It sends twice in one; py-amqp alone would wait for two."""
+    with pytest.raises(ConnectionForced, match="silent"):
+        watched.listen(HEARTBEAT)
+
+
+def test_a_broker_that_sends_heartbeats_is_there(watched: Watched) -> None:
+    """Though it has no messages."""
+    for _ in range(4):
+        watched.listen(HEARTBEAT / 2)
+        watched.receiving.broker.sendall(HEARTBEAT_FRAME)
+
+
+def test_what_a_busy_loop_has_not_read_is_no_silence(watched: Watched) -> None:
+    """A solo worker hears nothing while it predicts, however long that takes."""
+    watched.listen(HEARTBEAT / 2)
+    watched.receiving.broker.sendall(HEARTBEAT_FRAME)
+    watched.now += HEARTBEAT
+    watched.receiving.connection.heartbeat_tick(CHECKS)
+    watched.listen(HEARTBEAT / 2)
+
+
+def test_a_connection_that_does_not_consume_may_be_silent(watched: Watched) -> None:
+    """Nobody reads that of Celery's events."""
+    watched.receiving.connection.channels[1].callbacks.clear()
+    watched.listen(2 * HEARTBEAT)
