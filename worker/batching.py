@@ -10,7 +10,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from celery.utils.imports import symbol_by_name
@@ -18,93 +17,22 @@ from celery.worker.request import create_request_cls  # type: ignore[attr-define
 from celery.worker.state import task_accepted, task_ready, task_reserved
 from celery.worker.strategy import default as one_by_one
 
-from tandem.backplane.errors import TandemError
 from tandem.backplane.message import HEADER
 from tandem.backplane.settings import settings
 from tandem.backplane.topology import BULK_QUEUES, PREDICTION_QUEUES, SYNC
+from worker.accepted_share import AcceptedShare
+from worker.batch import Batch, Held
 from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS, SOLO, batches
 from worker.bulk import ReceivedChunk, step
 from worker.redis_transport import Channel
-from worker.tasks import Prediction, Received, Verdict, execute
+from worker.tasks import Prediction, Verdict, execute
 from worker.waiting_messages import take_waiting
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 8_000_000
 MODELS_KNOWN = 256
-ROWS_SECONDS = 0.5
-"""What the rows of a batch may be expected to add to the call itself: whoever comes meanwhile waits."""
-BESIDE_SECONDS = 0.01
-"""The same of rows that nobody waits for, while callers who wait are coming."""
-COMING_SECONDS = 1.0
-"""How long after a waiting caller another one is expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One message in hand."""
-
-    request: Any
-    """Celery's own, so that `inspect`, events and a shutdown know of it."""
-    message: Any
-    received: Received
-
-    @property
-    def alone(self) -> bool:
-        """Whether it must not share a batch."""
-        redelivered = (self.message.delivery_info or {}).get("redelivered")
-        return bool(redelivered) or isinstance(self.received, ReceivedChunk)
-
-    @property
-    def tag(self) -> tuple[int, Any]:
-        """Channel and delivery tag: chunks come on a channel of their own, which counts for itself."""
-        return id(self.message.channel), self.message.delivery_tag
-
-    @property
-    def model(self) -> tuple[Any, ...]:
-        """What it must have in common with its batch: a fast model's callers do not wait for a slow one."""
-        work = self.received.work
-        if isinstance(work.ask, TandemError):
-            return ()
-        return (work.ask.model, work.ask.alias, work.model_version)
-
-
-class _Batch:
-    """One batch as it is put together: rows of one model, bounded in number, bytes and time.
-
-    `callers_come`: rows that nobody waits for are held to what waiting callers would hardly notice.
-    """
-
-    def __init__(self, first: Held, cost: BatchCost, *, callers_come: bool) -> None:
-        self.messages: list[Held] = []
-        self._first = first
-        self._model = first.model
-        self._cost = cost
-        self._bytes = 0
-        self._earliest_ms = 0
-        self._most = cost.rows_adding(ROWS_SECONDS, MAX_ROWS)
-        self._beside = cost.rows_adding(BESIDE_SECONDS, MAX_ROWS) if callers_come else MAX_ROWS
-
-    def takes(self, held: Held) -> bool:
-        """Add the message if it fits; whether it did."""
-        if held is not self._first and not self._fits(held):
-            return False
-        self.messages.append(held)
-        self._bytes += len(held.message.body)
-        self._beside -= held.received.queue != SYNC
-        deadline_ms = held.received.work.delivery.deadline_ms
-        if deadline_ms and (not self._earliest_ms or deadline_ms < self._earliest_ms):
-            self._earliest_ms = deadline_ms
-            left = deadline_ms / 1000 - time.time()
-            self._most = min(self._most, self._cost.rows_within(left, MAX_ROWS))
-        return True
-
-    def _fits(self, held: Held) -> bool:
-        room = len(self.messages) < self._most and self._bytes + len(held.message.body) <= MAX_BYTES
-        room = room and (held.received.queue == SYNC or self._beside > 0)
-        return room and not held.alone and not self._first.alone and held.model == self._model
 
 
 def strategy(task: Prediction, app: Any, consumer: Any) -> Callable[..., None]:
@@ -159,7 +87,8 @@ class MicroBatcher:
         self._scheduled = False
         self._running = 0
         self._outstanding: set[tuple[int, Any]] = set()
-        self._caller_came_at = -COMING_SECONDS
+        self._share = AcceptedShare()
+        self._resting = False
         self._watchdog = Watchdog(settings())
         self.connection = consumer.connection
         if type(consumer.pool).__module__ == SOLO:
@@ -177,7 +106,7 @@ class MicroBatcher:
         """Take a message in hand."""
         self._lanes.setdefault(held.received.queue, deque()).append(held)
         if held.received.queue == SYNC:
-            self._caller_came_at = time.monotonic()
+            self._share.caller_came()
         self._outstanding.add(held.tag)
         self._schedule()
 
@@ -211,14 +140,38 @@ class MicroBatcher:
 
     def _take(self) -> list[Held]:
         """The oldest message of the first lane that has any, and what can run together with it."""
-        first = next((lane[0] for lane in self._lanes.values() if lane), None)
-        if first is None:
+        first = self._first()
+        if first is None or (first.received.queue != SYNC and self._rests()):
             return []
-        callers_come = time.monotonic() - self._caller_came_at < COMING_SECONDS
-        batch = _Batch(first, self._cost_of(first.model), callers_come=callers_come)
+        batch = Batch(first, self._cost_of(first.model), self._share)
         for name, lane in self._lanes.items():
-            self._lanes[name] = deque(held for held in lane if not batch.takes(held))
+            left = []
+            while lane and batch.has_room_for(name):
+                held = lane.popleft()
+                if not batch.takes(held):
+                    left.append(held)
+            lane.extendleft(reversed(left))
         return batch.messages
+
+    def _first(self) -> Held | None:
+        """Whose turn it is: a waiting caller's, unless nobody else has had one for long."""
+        waiting = [lane[0] for lane in self._lanes.values() if lane]
+        overtaken = next((held for held in waiting if held.received.queue != SYNC), None)
+        if overtaken is not None and self._share.is_due(overtaken.since):
+            return overtaken
+        return next(iter(waiting), None)
+
+    def _rests(self) -> bool:
+        """Whether work that nobody waits for is to wait a little; looks after it when that is over."""
+        seconds = self._share.rest_seconds()
+        if seconds and not self._resting:
+            self._resting = True
+            self._consumer.hub.timer.call_after(seconds, self._rested)
+        return seconds > 0
+
+    def _rested(self) -> None:
+        self._resting = False
+        self._schedule_if_any()
 
     def _cost_of(self, model: tuple[Any, ...]) -> BatchCost:
         if len(self._costs) > MODELS_KNOWN:
@@ -243,6 +196,8 @@ class MicroBatcher:
 
     def _settle(self, batch: list[Held], verdicts: list[Verdict], seconds: float) -> None:
         self._running -= 1
+        callers = sum(held.received.queue == SYNC for held in batch)
+        self._share.ran(seconds, len(batch), callers)
         if not verdicts:  # a chunk with rows left: everything else goes first
             self._lanes[batch[0].received.queue].appendleft(batch[0])
             self._schedule()

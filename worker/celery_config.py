@@ -22,6 +22,8 @@ finds a dead connection too."""
 GREEN_PREFETCH_MULTIPLIER = 4
 """A green loop that has all it may hold asks Redis again only after 2 s, so it must never have all."""
 RESTORE_INTERVAL_SECONDS = 5
+HEARTBEAT_SHARE = 0.7
+"""Of the time limit."""
 HEARTBEAT_CHECKS = 12
 """How often in a heartbeat's interval it is looked whether the broker was heard (`amqp_transport.py`)."""
 READ_SECONDS = 3
@@ -36,8 +38,10 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "broker_use_ssl": tls_of(settings.broker_url),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # for ever; 0 would make the worker exit at once
-        # A solo worker sends no heartbeat while it predicts, so heartbeats must outlast a task.
-        "broker_heartbeat": max(30, round(settings.task_time_limit_seconds)),
+        # RabbitMQ gives a worker up that has sent nothing for two of these, at the latest for three. A solo
+        # one sends nothing while it is at a task, so two must outlast the time limit; for three, what a worker
+        # held that was cut off may be missing.
+        "broker_heartbeat": max(30, round(HEARTBEAT_SHARE * settings.task_time_limit_seconds)),
         "broker_heartbeat_checkrate": HEARTBEAT_CHECKS,
         "broker_transport_options": _redis_transport(settings)
         if settings.broker_is_redis

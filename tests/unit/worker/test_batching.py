@@ -12,10 +12,11 @@ import pytest
 
 from tandem.backplane.message import delivery_header
 from tandem.backplane.topology import HIGH, LOW, NORMAL, SYNC
-from worker import batching
+from worker import accepted_share, batching
+from worker.batch import MAX_BYTES, Held
 from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS
-from worker.batching import MAX_BYTES, Held, MicroBatcher
+from worker.batching import MicroBatcher
 from worker.tasks import Verdict, predict
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class Consumer:
         self.channel = Channel()
         self.arriving: deque[Callable[[], None]] = deque()
         self.due: deque[Callable[[], None]] = deque()
-        timer = SimpleNamespace(call_after=lambda _, call: self.due.append(call))
-        self.hub = SimpleNamespace(timer=timer)
+        self.later: dict[float, Callable[[], None]] = {}
+        self.hub = SimpleNamespace(timer=SimpleNamespace(call_after=self._call_after))
         self.micro_batcher: MicroBatcher | None = None
         self.reconnect()
 
@@ -106,6 +107,17 @@ class Consumer:
         if not self.arriving:
             raise TimeoutError
         self.arriving.popleft()()
+
+    def _call_after(self, seconds: float, call: Callable[[], None]) -> None:
+        if seconds:
+            self.later[seconds] = call
+        else:
+            self.due.append(call)
+
+    def wake(self) -> None:
+        """Let the time pass that somebody asked to be waked after."""
+        while self.later:
+            self.later.popitem()[1]()
 
     def turn(self) -> None:
         """One turn of the event loop."""
@@ -234,7 +246,7 @@ def test_a_caller_with_little_time_left_is_not_kept_by_a_large_batch(
     consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where rows are known to cost time, as many go as fit before the caller leaves."""
-    monkeypatch.setattr("worker.batching.ROWS_SECONDS", 1000.0)
+    monkeypatch.setattr("worker.batch.ROWS_SECONDS", 1000.0)
     model = held(consumer).model
     for rows in (1, 11) * 3:
         batcher._cost_of(model).learn(rows, rows * 10.0)
@@ -309,7 +321,58 @@ def test_while_callers_come_rows_that_nobody_waits_for_are_few(
         batch = consumer.pool.batches[-1]
         batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), 0.002 * len(batch))
         sizes.append(queues_of(batch))
-    clock[0] += batching.COMING_SECONDS + 1
+    clock[0] += accepted_share.COMING_SECONDS + 1
     consumer.turn()
     assert sizes == [[SYNC] * 2 + [NORMAL] * 5, [NORMAL] * 5]
     assert len(consumer.pool.batches[-1]) == 20
+
+
+def test_between_callers_accepted_work_rests(
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longer, the more of the time callers take; it is waked when that is over, a caller at once."""
+    clock = [100.0]
+    monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
+
+    def settle(seconds: float) -> None:
+        batch = consumer.pool.batches[-1]
+        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), seconds)
+
+    batcher.add(held(consumer, SYNC))
+    consumer.turn()
+    settle(0.9)  # nearly all of the last second, so a tenth is for accepted work
+    for _ in range(2):
+        batcher.add(held(consumer, NORMAL, size=MAX_BYTES))
+    consumer.turn()
+    settle(0.01)
+    consumer.turn()
+    assert [queues_of(batch) for batch in consumer.pool.batches] == [[SYNC], [NORMAL]]
+    [rest] = consumer.later
+    assert rest == pytest.approx(0.09)
+    batcher.add(held(consumer, SYNC))
+    consumer.turn()
+    settle(0.01)
+    consumer.turn()
+    clock[0] += 0.1
+    consumer.wake()
+    consumer.turn()
+    assert [queues_of(batch) for batch in consumer.pool.batches[2:]] == [[SYNC], [NORMAL]]
+
+
+def test_accepted_work_of_another_model_is_not_left_behind_by_callers_without_end(
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot go along with theirs; after a while it goes first for once, and theirs goes on."""
+    clock = [100.0]
+    monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
+    batcher.add(held(consumer, NORMAL, model="other"))
+    served = []
+    for _ in range(30):
+        clock[0] += 0.1
+        batcher.add(held(consumer, SYNC))
+        consumer.turn()
+        batch = consumer.pool.batches[-1]
+        served.append(queues_of(batch))
+        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), 0.05)
+    assert served.count([NORMAL]) == 1
+    assert len(served) == 30

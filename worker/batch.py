@@ -1,0 +1,97 @@
+"""A batch as it is put together out of the messages in hand."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from tandem.backplane.errors import TandemError
+from tandem.backplane.topology import SYNC
+from worker.accepted_share import AcceptedShare
+from worker.batch_cost import BatchCost
+from worker.batch_pools import MAX_ROWS
+from worker.bulk import ReceivedChunk
+from worker.tasks import Received
+
+MAX_BYTES = 8_000_000
+ROWS_SECONDS = 0.5
+"""What the rows of a batch may be expected to add to the call itself: whoever comes meanwhile waits."""
+BESIDE_SECONDS = 0.01
+"""The same of rows that nobody waits for, while callers who wait are coming."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One message in hand."""
+
+    request: Any
+    """Celery's own, so that `inspect`, events and a shutdown know of it."""
+    message: Any
+    received: Received
+    since: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108  a test's clock too
+    """When it came (monotonic seconds)."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it must not share a batch."""
+        redelivered = (self.message.delivery_info or {}).get("redelivered")
+        return bool(redelivered) or isinstance(self.received, ReceivedChunk)
+
+    @property
+    def tag(self) -> tuple[int, Any]:
+        """Channel and delivery tag: chunks come on a channel of their own, which counts for itself."""
+        return id(self.message.channel), self.message.delivery_tag
+
+    @property
+    def model(self) -> tuple[Any, ...]:
+        """What it must have in common with its batch: a fast model's callers do not wait for a slow one."""
+        work = self.received.work
+        if isinstance(work.ask, TandemError):
+            return ()
+        return (work.ask.model, work.ask.alias, work.model_version)
+
+
+class Batch:
+    """One batch as it is put together: rows of one model, bounded in number, bytes and time.
+
+    While callers come, rows that nobody waits for are held to what those would hardly notice.
+    """
+
+    def __init__(self, first: Held, cost: BatchCost, share: AcceptedShare) -> None:
+        self.messages: list[Held] = []
+        self._first = first
+        self._model = first.model
+        self._cost = cost
+        self._bytes = 0
+        self._earliest_ms = 0
+        self._most = cost.rows_adding(ROWS_SECONDS, MAX_ROWS)
+        self._share = share
+        self._beside = cost.rows_adding(BESIDE_SECONDS, MAX_ROWS) if share.callers_come else MAX_ROWS
+        self.callers = 0
+        """How many of the messages somebody waits for."""
+
+    def has_room_for(self, queue: str) -> bool:
+        """Whether a message of that queue could still be added, for all that its queue says."""
+        if self.messages and (len(self.messages) >= self._most or self._first.alone):
+            return False
+        if queue == SYNC:
+            return True
+        beside = min(self._beside, self._share.rows_beside(self.callers)) if self.callers else self._beside
+        return len(self.messages) - self.callers < beside
+
+    def takes(self, held: Held) -> bool:
+        """Add the message if it fits; whether it did."""
+        if held is not self._first and not self._fits(held):
+            return False
+        self.messages.append(held)
+        self._bytes += len(held.message.body)
+        self.callers += held.received.queue == SYNC
+        deadline_ms = held.received.work.delivery.deadline_ms
+        if deadline_ms and (not self._earliest_ms or deadline_ms < self._earliest_ms):
+            self._earliest_ms = deadline_ms
+            left = deadline_ms / 1000 - time.time()
+            self._most = min(self._most, self._cost.rows_within(left, MAX_ROWS))
+        return True
+
+    def _fits(self, held: Held) -> bool:
+        room = self._bytes + len(held.message.body) <= MAX_BYTES and self.has_room_for(held.received.queue)
+        return room and not held.alone and not self._first.alone and held.model == self._model
