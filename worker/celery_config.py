@@ -39,8 +39,8 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # for ever; 0 would make the worker exit at once
         # RabbitMQ gives a worker up that has sent nothing for two of these, at the latest for three. A solo
-        # one sends nothing while it is at a task, so two must outlast the time limit; for three, what a worker
-        # held that was cut off may be missing.
+        # one sends nothing while it is at a task, so two must outlast the time limit; for three, what a
+        # worker held that was cut off may be missing.
         "broker_heartbeat": max(30, round(HEARTBEAT_SHARE * settings.task_time_limit_seconds)),
         "broker_heartbeat_checkrate": HEARTBEAT_CHECKS,
         "broker_transport_options": _redis_transport(settings)
