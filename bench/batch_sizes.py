@@ -44,7 +44,13 @@ def measure(bench: Bench) -> Figures:
 def show(figures: Figures) -> list[str]:
     """A line for each load."""
     rows = [
-        [shown(point[name]) for name in ("callers", "rate", "mean", "median", "largest")]
+        [
+            f"{point['callers']:,.0f}",
+            shown(point["rate"]),
+            shown(point["mean"]),
+            f"{point['median']:g}",
+            f"{point['largest']:g}",
+        ]
         for point in figures["points"]
     ]
     return table(["callers", "req/s", "rows a call, mean", "median", "largest"], rows)
