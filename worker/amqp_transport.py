@@ -6,6 +6,7 @@ as frames without asking the socket again, as far as they are whole.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from ssl import SSLWantReadError
 from time import monotonic
 from typing import Any
@@ -68,6 +69,8 @@ class Connection(pyamqp.Connection):
 
     _heard_at = _ticked_at = float("-inf")
     _bytes_heard = 0
+    take_rest_soon: Callable[[], object] = staticmethod(lambda: None)
+    """Has the event loop look at what has been received already, of which the socket tells it nothing."""
 
     def Transport(  # noqa: N802, PLR0917  py-amqp's name and order
         self,
@@ -113,17 +116,29 @@ class Connection(pyamqp.Connection):
         return any(getattr(channel, "callbacks", None) for channel in channels)
 
     def drain_events(self, timeout: float | None = None) -> None:
-        """Wait for an event, and take those that have come with it."""
+        """Wait for an event, and take those that have come with it; it alone while an answer is waited for.
+
+        What comes right behind an answer may need what has still to be done with that: a queue's first
+        message comes behind the answer after which its consumer is noted. The rest is taken soon after.
+        """
         read: Any = self.blocking_read  # whose answer the stubs do not know
-        ready = self._take_received()
+        alone = self._awaits_answer()
+        ready = self._take_received(alone=alone)
         while not ready:
             ready = read(timeout)
-            ready = self._take_received() or ready
+            if not alone:
+                ready = self._take_received() or ready
+        if alone:
+            self.take_rest_soon()
 
-    def _take_received(self) -> bool:
-        """Take the whole frames among what has been received; whether there was an event."""
+    def _awaits_answer(self) -> bool:
+        channels: Any = self.channels.values()  # type: ignore[attr-defined]  # missing in the stubs
+        return any(channel._pending for channel in channels)  # noqa: SLF001  py-amqp has no other word for it
+
+    def _take_received(self, *, alone: bool = False) -> bool:
+        """Take the whole frames among what has been received, or one event `alone`; whether there was any."""
         ready = False
-        while self.connected:
+        while self.connected and not (alone and ready):
             try:
                 frame = self.transport.received_frame()
             except TimeoutError:
@@ -136,6 +151,16 @@ class Transport(pyamqp.Transport):
     """The transport with that connection."""
 
     Connection = Connection
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have the loop read what comes."""
+        super().register_with_event_loop(connection, loop)
+        # Not `call_soon`: from a ready callback that waits for the next poll, up to a second.
+        connection.take_rest_soon = partial(loop.timer.call_after, 0, self._take_rest, (connection, loop))
+
+    def _take_rest(self, connection: Any, loop: Any) -> None:
+        if connection.connected:
+            self.on_readable(connection, loop)
 
     def on_readable(self, connection: Any, loop: Any) -> None:  # noqa: ARG002  kombu's
         """Take what has arrived; the loop comes again where there is more."""

@@ -6,6 +6,7 @@ import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -129,6 +130,30 @@ def test_a_connection_that_the_broker_has_closed_is_an_error(receiving: Receivin
     assert receiving.bodies == [b"last"]
     with pytest.raises(OSError, match="closed connection"):
         receiving.connection.drain_events(timeout=0)
+
+
+def consume_ok(tag: str) -> bytes:
+    """The answer to a consumer that begins."""
+    return frame(1, b"".join(part.to_bytes(2, "big") for part in Basic.ConsumeOk) + dumps("s", (tag,)))
+
+
+def test_a_message_right_behind_an_answer_waits_until_its_caller_has_it(receiving: Receiving) -> None:
+    """A consumer is noted after the answer; its first messages may have come in the same piece."""
+    due: list[Any] = []
+    loop = SimpleNamespace(
+        add_reader=lambda *_: None,
+        timer=SimpleNamespace(call_after=lambda _, call, args: due.append((call, args))),
+    )
+    connection: Any = receiving.connection
+    Transport(client=None).register_with_event_loop(connection, loop)
+    channel = connection.channels[1]
+    receiving.broker.sendall(delivery(b"before") + consume_ok("new") + delivery(b"behind"))
+    assert channel.wait(Basic.ConsumeOk) == "new"
+    assert receiving.bodies == [b"before"]
+    while due:
+        call, args = due.pop()
+        call(*args)
+    assert receiving.bodies == [b"before", b"behind"]
 
 
 HEARTBEAT, CHECKS = 60, 12
