@@ -13,7 +13,9 @@ COMING_SECONDS = 1.0
 """How long after a waiting caller another one is expected; also what a worker remembers of its time."""
 LEAST = 0.1
 """Of the time, and of the rows of a batch with callers in it."""
-STEEPNESS = 4
+STEEPNESS = 8
+CROWD = 8
+"""So many callers in one batch have waited for each other; what goes along with them keeps more waiting."""
 
 
 class AcceptedShare:
@@ -40,8 +42,7 @@ class AcceptedShare:
 
     def rows_beside(self, callers: int) -> float:
         """How many rows that nobody waits for go along with so many that somebody waits for."""
-        share = self._share()
-        return max(1.0, callers * share / (1 - share)) if share < 1 else math.inf
+        return callers * LEAST / (1 - LEAST) if callers >= CROWD else math.inf
 
     def ran(self, seconds: float, rows: int, callers: int) -> None:
         """Note a batch of `rows`, of which `callers` are waited for, that took `seconds`."""

@@ -6,7 +6,6 @@ as frames without asking the socket again, as far as they are whole.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from ssl import SSLWantReadError
 from time import monotonic
 from typing import Any
@@ -71,6 +70,7 @@ class Connection(pyamqp.Connection):
     _bytes_heard = 0
     take_rest_soon: Callable[[], object] = staticmethod(lambda: None)
     """Has the event loop look at what has been received already, of which the socket tells it nothing."""
+    rest_is_due = False
 
     def Transport(  # noqa: N802, PLR0917  py-amqp's name and order
         self,
@@ -155,10 +155,18 @@ class Transport(pyamqp.Transport):
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Have the loop read what comes."""
         super().register_with_event_loop(connection, loop)
-        # Not `call_soon`: from a ready callback that waits for the next poll, up to a second.
-        connection.take_rest_soon = partial(loop.timer.call_after, 0, self._take_rest, (connection, loop))
+
+        def take_rest_soon() -> None:
+            # One timer for all: the loop fires ten in a turn, and then waits for up to a second. Not
+            # `call_soon`, which waits as long from a ready callback.
+            if not connection.rest_is_due:
+                connection.rest_is_due = True
+                loop.timer.call_after(0, self._take_rest, (connection, loop))
+
+        connection.take_rest_soon = take_rest_soon
 
     def _take_rest(self, connection: Any, loop: Any) -> None:
+        connection.rest_is_due = False
         if connection.connected:
             self.on_readable(connection, loop)
 
