@@ -14,6 +14,8 @@ COMING_SECONDS = 1.0
 LEAST = 0.1
 """Of the time, and of the rows of a batch with callers in it."""
 STEEPNESS = 8
+FEW = 0.05
+"""So much of its time may go to callers before accepted work rests at all."""
 CROWD = 8
 """So many callers in one batch have waited for each other; what goes along with them keeps more waiting."""
 
@@ -61,5 +63,5 @@ class AcceptedShare:
         return self._callers_seconds * math.exp(min(0.0, self._counted_at - now) / COMING_SECONDS)
 
     def _share(self) -> float:
-        idle = 1 - min(1.0, self._lately(time.monotonic()) / COMING_SECONDS)
+        idle = 1 - min(1.0, max(0.0, self._lately(time.monotonic()) / COMING_SECONDS - FEW))
         return max(LEAST, idle**STEEPNESS)
