@@ -127,7 +127,7 @@ BROKER_ROWS = [
         f"a queue of {FULL} under more than the worker does",
         fill_queue,
         10,
-        0.1,
+        0.05,  # slower than the callers, and what is accepted once the queue is long again is done in time
         setup=Setup(edge={"QUEUE_MAX_LENGTH": str(FULL)}),
         needs_own_broker=True,
     ),
