@@ -67,6 +67,7 @@ class BrokerConnection:
         self._returned: dict[str, TandemError] = {}
         self._settled: Settled = []
         self._redis: RedisPublishing | None = None
+        self._amqp: Any = None
         self._frames = FrameBuffer()
         self._ahead: ReadAhead | None = None
         # Any, here and below: kombu's own types know neither the transports' methods nor all of its own.
@@ -127,7 +128,7 @@ class BrokerConnection:
 
     def _bound_waits(self) -> None:
         self._connection.ensure_connection(**_TRIES, timeout=CONNECT_SECONDS)
-        amqp = self._connection.connection
+        amqp = self._amqp = self._connection.connection
         # The options read_timeout and write_timeout would not end a frame that has half arrived.
         self._socket = amqp.transport.sock
         self._socket.settimeout(CONFIRM_SECONDS)
@@ -177,9 +178,10 @@ class BrokerConnection:
 
     def read(self) -> None:
         """Take in what has come, for `settled` and `raise_if_blocked`; BrokerUnavailable at its end."""
+        # Not kombu's own, which in place of a connection that has ended makes another, and waits for that.
         with self._doubts(), suppress(TimeoutError):
             while True:
-                self._connection.drain_events()
+                self._amqp.drain_events()
 
     def settled(self) -> Settled:
         """What the broker has said of messages since this was asked last."""

@@ -129,6 +129,8 @@ class PublishingLoop:
         return True
 
     def _read(self) -> None:
+        if not self._is_open:
+            return
         self._looked_at = time.time()
         lost = False
         try:
