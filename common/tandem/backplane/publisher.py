@@ -27,10 +27,15 @@ WAITING_LIMIT = 20_000
 
 
 class Publisher:
-    """Publishes from any event loop of this process. Owns thread and connection; `close` ends both."""
+    """Publishes from any event loop of this process. Owns thread and connection; `close` ends both.
 
-    def __init__(self, settings: Settings) -> None:
+    `on_loop`: whether an event loop may have the connection. Not what functions ask for yet: where a queue is
+    deleted under load, some callers were left without an answer (docs/06-faults.md).
+    """
+
+    def __init__(self, settings: Settings, *, on_loop: bool = False) -> None:
         self._settings = settings
+        self._on_loop = on_loop
         self._start = threading.Lock()
         self._thread: PublishingThread | None = None
         self._idle: BrokerConnection | None = None
@@ -147,6 +152,8 @@ class Publisher:
 
     def _takes(self, connection: "BrokerConnection") -> bool:
         """Take a connection from the thread, where an event loop can use it."""
+        if not self._on_loop:
+            return False
         if not connection.suits_an_event_loop or self._idle is not None or self._direct is not None:
             return False
         self._idle = connection
