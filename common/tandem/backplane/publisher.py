@@ -1,7 +1,8 @@
 """The publisher of a process: one connection, many callers' messages sent and confirmed together.
 
-An event loop uses the connection itself (`publishing_loop.py`); a thread (`publishing_thread.py`) makes it
-and has whatever is in doubt. With Redis, over TLS and for further event loops the thread does it all.
+A thread (`publishing_thread.py`) connects and publishes. With `on_loop` an event loop takes its connection
+over and uses it itself (`publishing_loop.py`), but not with Redis, over TLS or for further event loops; the
+thread then still has whatever is in doubt.
 """
 
 import asyncio
