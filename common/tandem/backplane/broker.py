@@ -68,6 +68,7 @@ class BrokerConnection:
         self._settled: Settled = []
         self._redis: RedisPublishing | None = None
         self._amqp: Any = None
+        """Drained itself: kombu makes another connection in place of one that has ended, and waits for that."""
         self._frames = FrameBuffer()
         self._ahead: ReadAhead | None = None
         # Any, here and below: kombu's own types know neither the transports' methods nor all of its own.
@@ -153,7 +154,7 @@ class BrokerConnection:
             deadline = time.monotonic() + CONFIRM_SECONDS
             refused: dict[str, TandemError] = {}
             while waiting:
-                self._connection.drain_events(timeout=max(0.001, deadline - time.monotonic()))
+                self._amqp.drain_events(timeout=max(0.001, deadline - time.monotonic()))
                 self.raise_if_blocked()
                 for number, error in self.settled():
                     message = waiting.pop(number, None)
@@ -164,12 +165,13 @@ class BrokerConnection:
     def stop_waiting(self, write: Write) -> socket.socket:
         """From now on an event loop has this connection, which waits for nothing any more.
 
-        What is to be sent is given to `write`; what has come, `read` takes out of the socket this gives.
+        What is to be sent is given to `write`; what has come, `read` takes out of the socket. The socket this
+        gives is the caller's to close, and stays of use to an event loop when py-amqp has closed its own.
         """
         self._socket.setblocking(False)
         self._frames.write_to(write)
-        found: socket.socket = self._socket
-        return found
+        given: socket.socket = self._socket.dup()
+        return given
 
     def send(self, messages: Sequence[Message]) -> Sequence[int]:
         """Send messages without waiting, and give their numbers; raises BrokerUnavailable."""
@@ -178,10 +180,11 @@ class BrokerConnection:
 
     def read(self) -> None:
         """Take in what has come, for `settled` and `raise_if_blocked`; BrokerUnavailable at its end."""
-        # Not kombu's own, which in place of a connection that has ended makes another, and waits for that.
         with self._doubts(), suppress(TimeoutError):
             while True:
                 self._amqp.drain_events()
+        if not self._channel.is_open:  # the broker closed it, and py-amqp had no time to open it again
+            raise BrokerUnavailable("The broker closed the channel.")
 
     def settled(self) -> Settled:
         """What the broker has said of messages since this was asked last."""
@@ -263,7 +266,7 @@ class BrokerConnection:
             return
         while self._has_news():
             with suppress(TimeoutError):
-                self._connection.drain_events(timeout=0.001)
+                self._amqp.drain_events(timeout=0.001)
         self.raise_if_blocked()
 
     def _has_news(self) -> bool:

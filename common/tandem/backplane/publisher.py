@@ -1,8 +1,8 @@
 """The publisher of a process: one connection, many callers' messages sent and confirmed together.
 
-A thread (`publishing_thread.py`) connects and publishes. With `on_loop` an event loop takes its connection
-over and uses it itself (`publishing_loop.py`), but not with Redis, over TLS or for further event loops; the
-thread then still has whatever is in doubt.
+A thread (`publishing_thread.py`) connects, and has whatever is in doubt. An event loop takes its connection
+over and uses it itself (`publishing_loop.py`); with Redis, over TLS and for further event loops the thread
+publishes all the while.
 """
 
 import asyncio
@@ -28,15 +28,10 @@ WAITING_LIMIT = 20_000
 
 
 class Publisher:
-    """Publishes from any event loop of this process. Owns thread and connection; `close` ends both.
+    """Publishes from any event loop of this process. Owns thread and connection; `close` ends both."""
 
-    `on_loop`: whether an event loop may have the connection. Not what functions ask for yet: where a queue is
-    deleted under load, some callers were left without an answer (docs/06-faults.md).
-    """
-
-    def __init__(self, settings: Settings, *, on_loop: bool = False) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._on_loop = on_loop
         self._start = threading.Lock()
         self._thread: PublishingThread | None = None
         self._idle: BrokerConnection | None = None
@@ -112,13 +107,17 @@ class Publisher:
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs = self._gathered.pop(loop, [])
-        while jobs:
-            direct = self._direct_of(loop)
-            if direct is not None and direct.publish(jobs):
-                break
-            if self._to_thread(jobs):
-                _keep_bound(loop, jobs)
-                break
+        try:
+            while jobs:
+                direct = self._direct_of(loop)
+                if direct is not None and direct.publish(jobs):
+                    break
+                if self._to_thread(jobs):
+                    _keep_bound(loop, jobs)
+                    break
+        except BaseException:  # a defect of ours leaves nobody waiting
+            _keep_bound(loop, jobs)
+            raise
 
     def _direct_of(self, loop: asyncio.AbstractEventLoop) -> "PublishingLoop | None":
         """What publishes for the running `loop`, if there is a connection for it."""
@@ -153,8 +152,6 @@ class Publisher:
 
     def _takes(self, connection: "BrokerConnection") -> bool:
         """Take a connection from the thread, where an event loop can use it."""
-        if not self._on_loop:
-            return False
         if not connection.suits_an_event_loop or self._idle is not None or self._direct is not None:
             return False
         self._idle = connection

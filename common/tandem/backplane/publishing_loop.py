@@ -23,7 +23,7 @@ LOOKED_SECONDS = 1.0
 
 
 class PublishingLoop:
-    """One connection in the hands of `loop`, whose thread alone calls what is here. Owns the connection.
+    """One connection in the hands of `loop`, whose thread alone calls what is here. Owns it and its socket.
 
     `in_doubt` is given the jobs of which nobody knows when the connection ends.
     """
@@ -79,9 +79,12 @@ class PublishingLoop:
 
     def drop(self) -> None:
         """Close the connection; what the broker has not spoken about is in doubt."""
-        if self._is_open:
+        if not self._is_open:
+            return
+        jobs, self._jobs = [job for job in self._jobs.values() if not job.done.done()], {}
+        try:
             self._close()
-            jobs, self._jobs = [job for job in self._jobs.values() if not job.done.done()], {}
+        finally:  # also where a defect of ours is on its way up
             self._in_doubt(self, jobs)
 
     def end(self, ended: Callable[[], None]) -> None:
@@ -93,9 +96,9 @@ class PublishingLoop:
         """The connection, out of the hands of a loop that does not run any more; None: it was of no use."""
         self._is_open = False
         if not self.loop.is_closed():
-            self.loop.remove_reader(self._socket)
-            self.loop.remove_writer(self._socket)
+            self._leave_socket()
             resolve(list(self._jobs.values()))
+        self._socket.close()
         if self._unsent:
             self._connection.close()
             return None
@@ -105,11 +108,15 @@ class PublishingLoop:
         self._is_open = False
         if self._watch is not None:
             self._watch.cancel()
-        self.loop.remove_reader(self._socket)
-        self.loop.remove_writer(self._socket)
+        self._leave_socket()
+        self._socket.close()
         self._connection.close()
         if self._ended is not None:
             self._ended()
+
+    def _leave_socket(self) -> None:
+        self.loop.remove_reader(self._socket)
+        self.loop.remove_writer(self._socket)
 
     def _end_if_settled(self) -> None:
         if self._ended is not None and not self._jobs and self._is_open:

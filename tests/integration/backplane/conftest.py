@@ -115,7 +115,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
 @pytest.fixture
 def publisher(broker: BrokerUnderTest) -> Iterator[Publisher]:
     """A publisher to either broker."""
-    made = Publisher(broker.settings, on_loop=True)
+    made = Publisher(broker.settings)
     yield made
     made.close()
 
@@ -123,7 +123,7 @@ def publisher(broker: BrokerUnderTest) -> Iterator[Publisher]:
 @pytest.fixture
 def rabbitmq_publisher(rabbitmq: BrokerUnderTest) -> Iterator[Publisher]:
     """A publisher to RabbitMQ."""
-    made = Publisher(rabbitmq.settings, on_loop=True)
+    made = Publisher(rabbitmq.settings)
     yield made
     made.close()
 

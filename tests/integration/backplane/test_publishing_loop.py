@@ -11,7 +11,14 @@ import pytest
 
 from tandem.backplane.errors import QueueMissing
 from tandem.backplane.message import Message
-from tests.integration.backplane.publishing import BOUND_SECONDS, connection_of, message, outcome, outcomes
+from tests.integration.backplane.publishing import (
+    BOUND_SECONDS,
+    connection_of,
+    message,
+    outcome,
+    outcomes,
+    until_confirmed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -122,6 +129,50 @@ def test_a_loop_that_was_busy_does_not_blame_the_broker(
     on_its_loop(rabbitmq_publisher, queue, use)
     assert rabbitmq.take_ids(queue) == ["first", "second", "late"]
     assert rabbitmq.proxy.accepted == 1
+
+
+def test_a_broker_that_closes_the_connection_leaves_nobody_waiting(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
+) -> None:
+    """It says so, and py-amqp closes the socket at once: what was not confirmed goes out again by the thread."""
+    queue = rabbitmq.declare()
+    told: dict[str, str] = {}
+    closed = asyncio.Event()
+
+    async def publish(part: int) -> None:
+        while not closed.is_set():
+            task_id = f"{part}-{len(told)}"
+            told[task_id] = await outcome(rabbitmq_publisher, message(queue, task_id))
+
+    async def use() -> None:
+        publishing = asyncio.gather(*(publish(part) for part in range(50)))
+        for _ in range(3):
+            await asyncio.to_thread(rabbitmq.server.ctl, "close_all_connections", "a test")
+            await asyncio.sleep(0.5)
+        closed.set()
+        await publishing
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert rabbitmq.proxy.accepted > 3
+    confirmed = {task_id for task_id, answer in told.items() if answer == "confirmed"}
+    assert len(confirmed) > 500
+    assert confirmed <= set(rabbitmq.take_ids(queue))
+
+
+def test_a_broker_that_closes_the_channel_is_asked_anew(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
+) -> None:
+    """It does so at a message that it cannot read; the next one goes to it over another connection."""
+    queue = rabbitmq.declare()
+    good = message(queue, "bad")
+    bad = Message("bad", queue, good.body, good.headers, durable=True, expiration_seconds=10**9)
+
+    async def use() -> None:
+        assert await outcome(rabbitmq_publisher, bad) == "BrokerUnavailable"
+        await until_confirmed(rabbitmq_publisher, message(queue, "after"))
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert rabbitmq.take_ids(queue) == ["first", "second", "after"]
 
 
 class _Unreadable(dict[str, Any]):
