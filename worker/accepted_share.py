@@ -1,31 +1,31 @@
 """How much of itself a worker gives to accepted work while waiting callers come.
 
-Callers who wait and work that nobody waits for share processors, here and in the broker and the store. The
-more of a worker's time the callers take, the less of what they leave goes to accepted work, down to a tenth;
-once they stop coming, all of it does. So a hundred thousand tasks in the queue cost waiting callers little
-more than none, and yet go on.
+Callers who wait and work that nobody waits for share processors, here and in the broker and the store. A
+second of accepted work keeps every caller who waits just then waiting for a second. So each of them counts as
+much as all accepted work does: beside one caller who always waits it has about half of the worker's time,
+beside nine a tenth, and all of it when they stop coming. How many wait is what callers have waited lately, from
+their request to their answer, for each second that went by (Little's law).
+
+So a hundred thousand tasks in the queue cost waiting callers little more than none, and yet go on.
 """
 
 import math
 import time
 
 COMING_SECONDS = 1.0
-"""How long after a waiting caller another one is expected; also what a worker remembers of its time."""
-LEAST = 0.1
-"""Of the time, and of the rows of a batch with callers in it."""
-STEEPNESS = 8
-FEW = 0.05
-"""So much of its time may go to callers before accepted work rests at all."""
-CROWD = 8
-"""So many callers in one batch have waited for each other; what goes along with them keeps more waiting."""
+"""How long after a waiting caller another one is expected; also what a worker remembers of their waiting."""
+AROUND = 2
+"""A batch in the model and the store costs about as much again before and after, here and in the broker."""
+MOST_WAITING = 200
+"""More are taken for so many, so that accepted work goes on."""
 
 
 class AcceptedShare:
-    """What callers have taken lately, and how long accepted work rests because of it. For one thread."""
+    """What callers have waited lately, and how long accepted work rests because of it. For one thread."""
 
     def __init__(self) -> None:
         self._caller_came_at = -math.inf
-        self._callers_seconds = 0.0
+        self._waited_seconds = 0.0
         self._counted_at = time.monotonic()
         self._rests_until = -math.inf
 
@@ -44,24 +44,26 @@ class AcceptedShare:
 
     def rows_beside(self, callers: int) -> float:
         """How many rows that nobody waits for go along with so many that somebody waits for."""
-        return callers * LEAST / (1 - LEAST) if callers >= CROWD else math.inf
+        waiting = self._waiting()
+        return callers / waiting if waiting else math.inf
 
-    def ran(self, seconds: float, rows: int, callers: int) -> None:
-        """Note a batch of `rows`, of which `callers` are waited for, that took `seconds`."""
+    def ran(self, seconds: float, waited: float) -> None:
+        """Note a batch that took `seconds`, and what the callers in it have `waited` together; 0: no callers."""
         now = time.monotonic()
-        self._callers_seconds = self._lately(now) + seconds * callers / rows
-        self._counted_at = now
-        if not callers and self.callers_come:
-            self._rests_until = now + seconds * (1 / self._share() - 1)
+        if waited:
+            self._waited_seconds = self._lately(now) + waited
+            self._counted_at = now
+        elif self.callers_come:
+            self._rests_until = now + AROUND * seconds * min(self._waiting(), MOST_WAITING)
 
     def rest_seconds(self) -> float:
         """How long accepted work alone is not to be run yet; 0 for none, as when no caller comes."""
         return max(0.0, self._rests_until - time.monotonic()) if self.callers_come else 0.0
 
     def _lately(self, now: float) -> float:
-        """Seconds of the last COMING_SECONDS that went to callers; what is older counts less and less."""
-        return self._callers_seconds * math.exp(min(0.0, self._counted_at - now) / COMING_SECONDS)
+        """Seconds that callers have waited; what is older than COMING_SECONDS counts less and less."""
+        return self._waited_seconds * math.exp(min(0.0, self._counted_at - now) / COMING_SECONDS)
 
-    def _share(self) -> float:
-        idle = 1 - min(1.0, max(0.0, self._lately(time.monotonic()) / COMING_SECONDS - FEW))
-        return max(LEAST, idle**STEEPNESS)
+    def _waiting(self) -> float:
+        """How many callers wait at a time."""
+        return self._lately(time.monotonic()) / COMING_SECONDS

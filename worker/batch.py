@@ -15,8 +15,11 @@ from worker.tasks import Received
 MAX_BYTES = 8_000_000
 ROWS_SECONDS = 0.5
 """What the rows of a batch may be expected to add to the call itself: whoever comes meanwhile waits."""
-BESIDE_SECONDS = 0.01
+BESIDE_SECONDS = 0.003
 """The same of rows that nobody waits for, while callers who wait are coming."""
+
+MOST_WAITED = 60.0
+"""Seconds: no caller waits for longer, so that clocks that say so are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,13 @@ class Held:
     received: Received
     since: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108  a test's clock too
     """When it came (monotonic seconds)."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds from the request that it came of until now, as far as the clocks of both ends agree."""
+        in_hand = time.monotonic() - self.since
+        asked = time.time() - self.received.work.delivery.submitted_ms / 1000
+        return max(in_hand, asked) if asked < MOST_WAITED else in_hand
 
     @property
     def alone(self) -> bool:

@@ -120,7 +120,7 @@ class MicroBatcher:
         self._scheduled = False
         if self.connection is not self._consumer.connection:
             return
-        take_waiting(self._consumer, lambda: self._in_hand() < MAX_ROWS)
+        take_waiting(self._consumer, lambda queue: len(self._lanes.get(queue, ())) < MAX_ROWS)
         batch = self._take()
         if not batch:
             return
@@ -131,11 +131,8 @@ class MicroBatcher:
         self._consumer.pool.apply_async(self._run, (batch,), accept_callback=_nothing, callback=_nothing)
         self._schedule_if_any()
 
-    def _in_hand(self) -> int:
-        return sum(map(len, self._lanes.values()))
-
     def _schedule_if_any(self) -> None:
-        if self._in_hand():
+        if any(self._lanes.values()):
             self._schedule()
 
     def _take(self) -> list[Held]:
@@ -196,8 +193,7 @@ class MicroBatcher:
 
     def _settle(self, batch: list[Held], verdicts: list[Verdict], seconds: float) -> None:
         self._running -= 1
-        callers = sum(held.received.queue == SYNC for held in batch)
-        self._share.ran(seconds, len(batch), callers)
+        self._share.ran(seconds, sum(held.waited for held in batch if held.received.queue == SYNC))
         if not verdicts:  # a chunk with rows left: everything else goes first
             self._lanes[batch[0].received.queue].appendleft(batch[0])
             self._schedule()

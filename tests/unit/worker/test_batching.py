@@ -13,7 +13,7 @@ import pytest
 from tandem.backplane.message import delivery_header
 from tandem.backplane.topology import HIGH, LOW, NORMAL, SYNC
 from worker import accepted_share, batching
-from worker.batch import MAX_BYTES, Held
+from worker.batch import BESIDE_SECONDS, MAX_BYTES, Held
 from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS
 from worker.batching import MicroBatcher
@@ -146,12 +146,13 @@ def batcher(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> MicroBatcher
     return MicroBatcher.of(consumer)
 
 
-def held(
+def held(  # noqa: PLR0913  a message has so many sides
     consumer: Consumer,
     queue: str = NORMAL,
     *,
     size: int = 10,
     redelivered: bool = False,
+    submitted_ms: int = 1,
     deadline_ms: int = 0,
     model: str = "probe",
 ) -> Held:
@@ -159,7 +160,7 @@ def held(
     tag = max(consumer.channel.open, default=0) + 1
     message = Message(consumer.channel, tag, queue, size, redelivered=redelivered)
     request = Request(message)
-    header = delivery_header(submitted_ms=1, deadline_ms=deadline_ms)
+    header = delivery_header(submitted_ms=submitted_ms, deadline_ms=deadline_ms)
     return Held(request, message, predict.received(request.id, header, [], {**KWARGS, "model": model}, queue))
 
 
@@ -312,14 +313,14 @@ def test_while_callers_come_rows_that_nobody_waits_for_are_few(
     monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
     model = held(consumer).model
     for rows in (1, 11) * 3:
-        batcher._cost_of(model).learn(rows, rows * 0.002)  # 0.01 s is five rows
+        batcher._cost_of(model).learn(rows, rows * BESIDE_SECONDS / 5)
     for queue in (SYNC, SYNC, *[NORMAL] * 30):
         batcher.add(held(consumer, queue))
     sizes = []
     for _ in range(2):
         consumer.turn()
         batch = consumer.pool.batches[-1]
-        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), 0.002 * len(batch))
+        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), BESIDE_SECONDS / 5 * len(batch))
         sizes.append(queues_of(batch))
     clock[0] += accepted_share.COMING_SECONDS + 1
     consumer.turn()
@@ -327,10 +328,23 @@ def test_while_callers_come_rows_that_nobody_waits_for_are_few(
     assert len(consumer.pool.batches[-1]) == 20
 
 
+@pytest.mark.parametrize(("asked_ago", "waited"), [(2, 2), (0.1, 0.5), (-3600, 0.5), (3600, 0.5)])
+def test_what_a_caller_has_waited(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch, asked_ago: float, waited: float
+) -> None:
+    """Since its request, and where the clocks do not agree, at least since the message came."""
+    clock = [100.0]
+    monkeypatch.setattr("worker.batch.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("worker.batch.time.time", lambda: 1_800_000_000.0)
+    one = held(consumer, SYNC, submitted_ms=int((1_800_000_000 - asked_ago) * 1000))
+    clock[0] += 0.5
+    assert one.waited == pytest.approx(waited)
+
+
 def test_between_callers_accepted_work_rests(
     consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The longer, the more of the time callers take; it is waked when that is over, a caller at once."""
+    """The longer, the more callers wait at a time; it is waked when that is over, a caller at once."""
     clock = [100.0]
     monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
 
@@ -338,17 +352,19 @@ def test_between_callers_accepted_work_rests(
         batch = consumer.pool.batches[-1]
         batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), seconds)
 
-    batcher.add(held(consumer, SYNC))
+    for _ in range(2):
+        batcher.add(held(consumer, SYNC))
     consumer.turn()
-    settle(0.9)  # nearly all of the last second, so a tenth is for accepted work
+    clock[0] += 0.5
+    settle(0.5)  # two for half of the last second, which is one at a time
     for _ in range(2):
         batcher.add(held(consumer, NORMAL, size=MAX_BYTES))
     consumer.turn()
     settle(0.01)
     consumer.turn()
-    assert [queues_of(batch) for batch in consumer.pool.batches] == [[SYNC], [NORMAL]]
+    assert [queues_of(batch) for batch in consumer.pool.batches] == [[SYNC] * 2, [NORMAL]]
     [rest] = consumer.later
-    assert rest == pytest.approx(0.09)
+    assert rest == pytest.approx(0.01 * accepted_share.AROUND)
     batcher.add(held(consumer, SYNC))
     consumer.turn()
     settle(0.01)
