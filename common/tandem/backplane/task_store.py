@@ -51,7 +51,7 @@ class TaskStore:
     async def read(self, task_id: str, owner: str = ANONYMOUS, document: bytes = b"") -> TaskRecord:
         """What is known now. Raises TaskNotFound, or ResultGone once the result is no longer kept.
 
-        `document` is the success that the reader was told of, which may have megabytes, and is not read twice.
+        `document` is the success that the reader was told of: it may have megabytes, and is not read twice.
         """
         told = succeeded(document)
         given = (self._result_ttl, self._gone_ttl, owner, int(not told))
