@@ -8,11 +8,12 @@ request sent again is cut at the same rows. `bulk_scripts.py` tells how the part
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+
+from pydantic_core import to_json
 
 from tandem.backplane.bulk_parts import TASK, max_result_bytes
 from tandem.backplane.bulk_scripts import WITHDRAW, bulk_keys_of
@@ -167,7 +168,7 @@ def messages_of(job: Job, task_id: str, queue: str) -> Iterator[Message]:
             "rows": encoded_columns(count, columns, kinds),
             "errors": [{"row": row, "errors": list(faults)} for row, faults in bad.items()],
         }
-        body = b"".join((b"[[], ", json.dumps(kwargs).encode(), b", ", EMBED, b"]"))
+        body = b"".join((b"[[], ", to_json(kwargs), b", ", EMBED, b"]"))
         if len(body) > MESSAGE_BYTES:
             raise PayloadTooLarge(f"Rows {first} to {last - 1} are too large to travel together; send fewer.")
         yield Message(task_id, queue, body, headers, durable=True)
