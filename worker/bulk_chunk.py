@@ -12,6 +12,7 @@ from tandem.backplane.errors import InvalidRequest, TandemError
 from tandem.schemas.batch import RowFaults
 from tandem.schemas.problem import FieldError, field_error
 from tandem.schemas.rows import Rows, decoded
+from worker.model_answer import json_bytes
 from worker.model_code import model_code
 from worker.predictor import predict_each
 
@@ -66,7 +67,7 @@ class ChunkRows:
         `checked` says that the rows fit this version of the model, and need not be looked at again.
         """
         start, stop = bisect_left(self._good, first), bisect_left(self._good, last)
-        predictions: list[Any] = [None] * (last - first)
+        predictions = ["null"] * (last - first)
         errors = {row: faults for row, faults in self._faults.items() if first <= row < last}
         answers = _answers(model, self._rows[start:stop], checked=checked)
         for row, answer in zip(self._good[start:stop], answers, strict=True):
@@ -75,7 +76,7 @@ class ChunkRows:
             else:
                 predictions[row - first] = answer
         named = [{"row": row, "errors": errors[row]} for row in sorted(errors)]
-        return _inside(predictions), _inside(named)
+        return ",".join(predictions).encode(), to_json(named)[1:-1]
 
     def _errors_of(self, row: int, error: TandemError) -> list[FieldError]:
         if isinstance(error, InvalidRequest):
@@ -85,11 +86,8 @@ class ChunkRows:
         return [field_error((self._source, row), error.detail)]
 
 
-def _inside(values: Sequence[Any]) -> bytes:
-    return to_json(values)[1:-1]
-
-
-def _answers(model: "LoadedModel", rows: Rows, *, checked: bool) -> Sequence[Mapping[str, Any] | TandemError]:
+def _answers(model: "LoadedModel", rows: Rows, *, checked: bool) -> Sequence[str | TandemError]:
+    """The JSON of each row's prediction, or why it has none."""
     if not rows.count:
         return []
     if checked:
@@ -97,14 +95,18 @@ def _answers(model: "LoadedModel", rows: Rows, *, checked: bool) -> Sequence[Map
             with model_code():
                 return model.predict_columns(rows)
         except TandemError:
-            return predict_each(model, rows.dicts())  # which finds the rows that are at fault
+            return _texts(predict_each(model, rows.dicts()))  # which finds the rows that are at fault
     dicts = rows.dicts()
     answers: list[Any] = [_fault(model, row) for row in dicts]
     fitting = [index for index, fault in enumerate(answers) if fault is None]
-    predictions = predict_each(model, [dicts[index] for index in fitting])
+    predictions = _texts(predict_each(model, [dicts[index] for index in fitting]))
     for index, prediction in zip(fitting, predictions, strict=True):
         answers[index] = prediction
     return answers
+
+
+def _texts(predictions: Sequence[Mapping[str, Any] | TandemError]) -> list[str | TandemError]:
+    return [one if isinstance(one, TandemError) else json_bytes(one).decode() for one in predictions]
 
 
 def _fault(model: "LoadedModel", row: Mapping[str, Any]) -> InvalidRequest | None:

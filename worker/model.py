@@ -7,8 +7,9 @@ from tandem.backplane.errors import InvalidRequest, ModelError
 from tandem.schemas.model_card import ModelCard
 from tandem.schemas.rows import Rows
 from tandem.schemas.signature import Signature
-from worker.model_answer import match_prediction, rows_of
+from worker.model_answer import json_bytes, match_prediction, rows_of
 from worker.model_input import ModelInput
+from worker.prediction_texts import PredictionTexts
 
 
 class Pyfunc(Protocol):
@@ -32,6 +33,7 @@ class LoadedModel:
             "model_version": card.model_version,
             "model_run_id": card.model_run_id,
         }
+        self._texts = PredictionTexts(self._origin, predicts_matches=predicts_matches)
 
     def warm(self) -> None:
         """Predict the model's own example once; raises whatever stops that, so that it is not served."""
@@ -57,15 +59,20 @@ class LoadedModel:
                 answers[index] = answer
         return [self._prediction(answer) for answer in answers]
 
-    def predict_columns(self, rows: Rows) -> list[dict[str, Any]]:
-        """The same for rows by column that fit the signature."""
+    def predict_columns(self, rows: Rows) -> list[str]:
+        """The JSON of each row's prediction, for rows by column that fit the signature. Raises likewise."""
         try:
             data = self._input.frame_of(rows)
         except (KeyError, TypeError, ValueError, OverflowError):
             data = None  # the rows one by one will say what does not fit
         if data is None:
-            return self.predict_rows(rows.dicts())
-        return [self._prediction(answer) for answer in rows_of(self._pyfunc.predict(data), rows.count)]
+            return [json_bytes(prediction).decode() for prediction in self.predict_rows(rows.dicts())]
+        output = self._pyfunc.predict(data)
+        texts = self._texts.of(output, rows.count)
+        if texts is not None:
+            return texts
+        answers = rows_of(output, rows.count)
+        return [json_bytes(self._prediction(answer)).decode() for answer in answers]
 
     def _parts(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[int], Any]]:
         try:

@@ -5,6 +5,7 @@ answer of a row is that row of it. NaN and infinity are no JSON and become null;
 base64. What has no form in JSON is the model's fault and is said so.
 """
 
+import json
 import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic_core import to_json
 
 from tandem.backplane.errors import ModelError
 
@@ -21,7 +23,8 @@ OUTCOMES = ("home_win", "draw", "away_win")
 """Names of the match model's classes 0, 1 and 2."""
 _CLASSES = ("0", "1", "2")
 _NUMBERS = {float, int}
-_SUM_TOLERANCE = 1e-3
+SUM_TOLERANCE = 1e-3
+_DOUBLE_BYTES = 8
 
 
 def rows_of(output: Any, count: int) -> list[Any]:
@@ -34,7 +37,7 @@ def rows_of(output: Any, count: int) -> list[Any]:
     elif hasattr(output, "toarray"):  # a sparse matrix
         answers = list(output.toarray())
     elif isinstance(output, np.ndarray):
-        if output.ndim and len(output) == count and output.dtype == np.float64 and np.isfinite(output).all():
+        if are_numbers(output, count):
             return list(output.tolist())  # JSON already, and ten times as fast as number by number
         answers = list(output) if output.ndim else [output[()]]
     elif isinstance(output, Mapping):
@@ -46,6 +49,26 @@ def rows_of(output: Any, count: int) -> list[Any]:
     if len(answers) != count:
         raise ModelError(f"The model answered with {len(answers)} rows for {count}.")
     return [json_value(answer) for answer in answers]
+
+
+def are_numbers(output: Any, count: int) -> bool:
+    """Whether this is an array with an item a row, all of it numbers or truth values that JSON can hold."""
+    return (
+        isinstance(output, np.ndarray)
+        and output.ndim > 0
+        and len(output) == count
+        and output.dtype.kind in "fiub"
+        and output.dtype.itemsize <= _DOUBLE_BYTES
+        and bool(np.isfinite(output).all())
+    )
+
+
+def json_bytes(value: Any) -> bytes:
+    """The JSON of a value that `json_value` gave."""
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except ValueError:  # half a surrogate pair, which only an escape can say
+        return json.dumps(value, allow_nan=False).encode()
 
 
 def _rows_of_columns(columns: Mapping[Any, Any], count: int) -> list[Any]:
@@ -99,7 +122,7 @@ def match_prediction(answer: Any) -> dict[str, Any]:
         or len(answer) != len(OUTCOMES)
         or not set(map(type, answer)) <= _NUMBERS
         or not 0 <= min(answer) <= max(answer) <= 1
-        or abs(sum(answer) - 1) > _SUM_TOLERANCE
+        or abs(sum(answer) - 1) > SUM_TOLERANCE
     ):
         raise ModelError("The match model must answer with the probabilities of classes 0, 1 and 2.")
     likeliest = answer.index(max(answer))

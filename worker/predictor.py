@@ -4,7 +4,6 @@ A task that runs alone is a batch of one, so that there is a single path. Rows t
 found by halving: they fail alone, the others of the batch succeed.
 """
 
-import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import redis
-from pydantic_core import to_json
 
 from tandem.backplane.errors import (
     InvalidRequest,
@@ -26,6 +24,7 @@ from tandem.backplane.model_cards import CARDS, card_field
 from tandem.backplane.settings import Settings
 from tandem.backplane.store import store_errors
 from tandem.backplane.task_attempts import Attempt, NotRun, TaskAttempts
+from worker.model_answer import json_bytes
 from worker.model_code import model_code
 from worker.model_registry import ModelRegistry
 from worker.retries import MAX_RETRIES, may_wait
@@ -206,11 +205,7 @@ def predict_each(
 
 
 def _result(row: _Row, prediction: Mapping[str, Any]) -> bytes:
-    result = {"match_id": row.ask.match_id, "prediction": prediction}
-    try:
-        return to_json(result, inf_nan_mode="null")
-    except ValueError:  # half a surrogate pair, which only an escape can say
-        return json.dumps(result, allow_nan=False).encode()
+    return json_bytes({"match_id": row.ask.match_id, "prediction": prediction})
 
 
 def _answer_of(item: "Answer | _Row") -> Answer:

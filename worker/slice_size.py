@@ -10,7 +10,7 @@ from worker.batch_cost import BatchCost
 SLICE_SECONDS = 0.05
 """What the rows of a slice may be expected to add to the call itself."""
 SURPRISE = 2.0
-MAX_ROWS = 1_000
+MAX_ROWS = 2_500
 MODELS_KNOWN = 256
 
 

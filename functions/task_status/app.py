@@ -68,10 +68,10 @@ async def _ended(wired: Edge, task_id: str, owner: str, seconds: float) -> TaskR
             return record
         try:
             async with asyncio.timeout(seconds):
-                await reply
+                document = await reply
         except TimeoutError:
-            pass
-    return await wired.tasks.read(task_id, owner)
+            document = b""
+    return await wired.tasks.read(task_id, owner, document)
 
 
 async def _answer(request: Request, record: TaskRecord) -> Response:

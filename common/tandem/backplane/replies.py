@@ -142,7 +142,7 @@ class Replies:
     async def _read(self) -> None:
         while True:
             self._heard_at = time.time()
-            pubsub = self._client.pubsub()
+            pubsub = self._client.pubsub(push_handler_func=_as_it_comes)
             try:
                 await self._receive(pubsub)
             except (RedisError, OSError):
@@ -216,6 +216,11 @@ class Expected:
     async def __aexit__(self, *_: object) -> None:
         """Wait no longer."""
         await self._replies.forget(self._task_id, self._future, watch=self._watch)
+
+
+async def _as_it_comes(pushed: Any) -> Any:
+    """In place of redis-py's own handler, which writes every message out for a log, megabytes or not."""
+    return pushed
 
 
 def _task_id_of(channel: str, meta: bytes) -> str:

@@ -11,11 +11,15 @@ import json
 import math
 import re
 from contextlib import suppress
-from typing import Any, NoReturn
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic_core import from_json
 
 from tandem.backplane.errors import InvalidJson
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MAX_DEPTH = 32
 """Arrays and objects inside one another."""
@@ -29,7 +33,7 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_NUMBER_SHAPE = bytes.maketrans(b"123456789E+", b"000000000e-")
+_NUMBER_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
 
 
 def parse_strict(body: bytes) -> Any:
@@ -62,18 +66,17 @@ def parse_number(text: str) -> int | float:
 
 
 def _members(value: Any) -> int:
-    """How many members the objects in a value have."""
+    """How many members the objects in a value have, counted one depth of it after the other."""
     found = 0
-    inside = [value]
-    while inside:
-        one = inside.pop()
-        if type(one) is dict:
-            found += len(one)
-            one = one.values()
-        elif type(one) is not list:
-            continue
-        if not _CONTAINERS.isdisjoint(map(type, one)):
-            inside += [part for part in one if type(part) in _CONTAINERS]
+    level = [value]
+    while level:
+        objects = [one for one in level if type(one) is dict]
+        found += sum(map(len, objects))
+        insides: list[Collection[Any]] = [one for one in level if type(one) is list]
+        insides += map(dict.values, objects)
+        if _CONTAINERS.isdisjoint(map(type, chain.from_iterable(insides))):
+            break
+        level = [one for one in chain.from_iterable(insides) if type(one) in _CONTAINERS]
     return found
 
 
@@ -112,8 +115,8 @@ def _pairs_left(body: bytes) -> bool:
 
 def _may_hold_extremes(body: bytes) -> bool:
     """Whether a number could be over a bound: that takes an exponent of three digits, or 200 digits."""
-    shape = body.translate(_NUMBER_SHAPE)
-    return b"e000" in shape or b"e-000" in shape or b"0" * 200 in shape
+    shape = body.translate(_NUMBER_SHAPE, b"+-")
+    return b"e000" in shape or b"0" * 200 in shape
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

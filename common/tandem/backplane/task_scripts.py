@@ -162,10 +162,11 @@ return {state, redis.call('GET', meta) or ''}
 READ = Script(
     COMMON
     + """
--- ARGV: result ttl ms, gone ttl ms, caller. Gives {fields, meta JSON or '', gone}; of another caller's task
--- what it gives where there is none.
+-- ARGV: result ttl ms, gone ttl ms, caller, whether the meta JSON is wanted (1). Gives {fields, meta JSON or
+-- '', gone}; of another caller's task what it gives where there is none.
 settle(ARGV[1], ARGV[2])
 if not is_of(ARGV[3]) then return {{}, '', 0} end
-return {redis.call('HGETALL', record), redis.call('GET', meta) or '', redis.call('EXISTS', gone)}
+local document = ARGV[4] == '1' and redis.call('GET', meta) or ''
+return {redis.call('HGETALL', record), document, redis.call('EXISTS', gone)}
 """
 )

@@ -48,12 +48,19 @@ class TaskStore:
         """Take back an acceptance whose message the broker certainly refused."""
         await self._run(scripts.FORGET, task_id)
 
-    async def read(self, task_id: str, owner: str = ANONYMOUS) -> TaskRecord:
-        """What is known now. Raises TaskNotFound, or ResultGone once the result is no longer kept."""
-        fields, meta, gone = await self._run(scripts.READ, task_id, self._result_ttl, self._gone_ttl, owner)
+    async def read(self, task_id: str, owner: str = ANONYMOUS, document: bytes = b"") -> TaskRecord:
+        """What is known now. Raises TaskNotFound, or ResultGone once the result is no longer kept.
+
+        `document` is the success that the reader was told of: it may have megabytes, and is not read twice.
+        """
+        told = succeeded(document)
+        given = (self._result_ttl, self._gone_ttl, owner, int(not told))
+        fields, meta, gone = await self._run(scripts.READ, task_id, *given)
         if not fields:
             raise ResultGone if gone else TaskNotFound
         record = dict(zip(fields[::2], fields[1::2], strict=True))
+        if told:
+            meta = document
         if record[b"s"] == b"SUCCESS" and not meta:
             raise ResultGone  # deleted by a Celery client, with `AsyncResult(id).forget()`
         return _record(task_id, record, meta)

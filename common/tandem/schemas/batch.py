@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
 from tandem.schemas.prediction import LaterRequest, MatchId, Prediction
 from tandem.schemas.problem import FieldError
@@ -13,13 +13,20 @@ MAX_ROWS = 50_000
 _LIST: Any = Field(min_length=1, max_length=MAX_ROWS, fail_fast=True)
 
 
+def _objects(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Take JSON's objects as they are: what belongs in one is the model's to say, and reading copies them."""
+    if type(value) is list and len(value) <= MAX_ROWS and set(map(type, value)) == {dict}:
+        return value
+    return read(value)
+
+
 class BatchRequest(LaterRequest):
     """Predict many rows later: from features, from those stored for matches, or from an upload of either.
 
     A row that does not fit the model is no fault of the request: it fails alone, in the result.
     """
 
-    rows: Annotated[list[dict[str, Any]], _LIST] | None = None
+    rows: Annotated[list[dict[str, Any]], _LIST, WrapValidator(_objects)] | None = None
     match_ids: Annotated[list[MatchId], _LIST] | None = None
     upload: Annotated[str, Field(max_length=200)] | None = None
     """The id that `POST /uploads` gave."""

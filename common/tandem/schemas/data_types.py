@@ -9,9 +9,11 @@ whole number written as 2.0 for an integer column, which JSON does not tell from
 A decimal fraction is rounded to the nearest value of its column, as every reader of JSON rounds it.
 """
 
+import math
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +23,12 @@ MAX_BINARY_LENGTH = 1_000_000
 """Characters of base64."""
 
 Check = Callable[[object], str | None]
+Glance = Callable[[Sequence[Any], AbstractSet[type]], bool]
+
+
+def _unsure(values: Sequence[Any], types: AbstractSet[type]) -> bool:
+    del values, types
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +37,18 @@ class DataType:
 
     check: Check
     json_schema: dict[str, Any]
+    glance: Glance = _unsure
+    """Whether all of some values, of these types, fit for sure: a loop in C instead of a call each."""
+
+    def fits(self, values: Sequence[Any], types: AbstractSet[type]) -> bool:
+        """Whether each of the values passes the check; `types` are those of the values."""
+        return not values or self.glance(values, types) or all(self.check(value) is None for value in values)
 
 
 _MAX_DOUBLE = 1.7976931348623157e308
 _EXACT_IN_DOUBLE = 2**53
 _EXACT_IN_FLOAT = 2**24
+_NUMBERS = frozenset({float, int})
 _FLOAT32 = struct.Struct("<f")
 _FLOAT16 = struct.Struct("<e")
 # datetime64[ns], the type MLflow converts to, reaches from 1677 to 2262.
@@ -92,6 +107,23 @@ def _double(value: object) -> str | None:
     return None if exact else "must be a number that a double holds exactly"
 
 
+def _doubles(values: Sequence[Any], types: AbstractSet[type]) -> bool:
+    if not types <= _NUMBERS:
+        return False
+    # No sum with NaN or infinity in it is finite.
+    small = types == {float} or (min(values) >= -_EXACT_IN_DOUBLE and max(values) <= _EXACT_IN_DOUBLE)
+    return small and math.isfinite(sum(values))
+
+
+def _strings(values: Sequence[Any], types: AbstractSet[type]) -> bool:
+    return types == {str} and max(map(len, values)) <= MAX_STRING_LENGTH
+
+
+def _booleans(values: Sequence[Any], types: AbstractSet[type]) -> bool:
+    del values
+    return types == {bool}
+
+
 def _narrow_float(packing: struct.Struct, name: str, exact_up_to: int) -> Check:
     def check(value: object) -> str | None:
         if (fault := _double(value)) is not None:
@@ -121,12 +153,15 @@ def _integer(bits: int, *, signed: bool = True) -> DataType:
         )
         return None if whole and low <= value <= high else message  # type: ignore[operator]
 
-    return DataType(check, {"type": "integer", "minimum": low, "maximum": high})
+    def glance(values: Sequence[Any], types: AbstractSet[type]) -> bool:
+        return types == {int} and bool(low <= min(values) and max(values) <= high)
+
+    return DataType(check, {"type": "integer", "minimum": low, "maximum": high}, glance)
 
 
-BOOLEAN = DataType(_boolean, {"type": "boolean"})
-STRING = DataType(_string, {"type": "string", "maxLength": MAX_STRING_LENGTH})
-DOUBLE = DataType(_double, {"type": "number"})
+BOOLEAN = DataType(_boolean, {"type": "boolean"}, _booleans)
+STRING = DataType(_string, {"type": "string", "maxLength": MAX_STRING_LENGTH}, _strings)
+DOUBLE = DataType(_double, {"type": "number"}, _doubles)
 FLOAT = DataType(
     _narrow_float(_FLOAT32, "float", _EXACT_IN_FLOAT),
     {"type": "number", "minimum": -3.4028234663852886e38, "maximum": 3.4028234663852886e38},

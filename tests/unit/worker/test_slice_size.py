@@ -23,7 +23,7 @@ def run(size: SliceSize, seconds_of: Callable[[int], float], slices: int) -> lis
 
 def test_a_fast_model_soon_has_whole_chunks() -> None:
     """Beginning with one row, twice as many each time."""
-    lengths = run(SliceSize(), lambda rows: 0.001 + rows * 1e-5, 12)
+    lengths = run(SliceSize(), lambda rows: 0.001 + rows * 1e-5, 13)
     assert lengths[:4] == [1, 2, 4, 8]
     assert lengths[-1] == MAX_ROWS
 
