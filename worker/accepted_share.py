@@ -1,10 +1,10 @@
 """How much of itself a worker gives to accepted work while waiting callers come.
 
 Callers who wait and work that nobody waits for share processors, here and in the broker and the store. A
-second of accepted work keeps every caller who waits just then waiting for a second. So each of them counts as
-much as all accepted work does: beside one caller who always waits it has about half of the worker's time,
-beside nine a tenth, and all of it when they stop coming. How many wait is what callers have waited lately, from
-their request to their answer, for each second that went by (Little's law).
+second of accepted work keeps every caller who waits just then waiting for a second. So each of them counts
+as much as all accepted work does: beside one caller who always waits it has about half of the worker's time,
+beside nine a tenth, and all of it when they stop coming. How many wait is what callers have waited lately,
+from their request to their answer, for each second that went by (Little's law).
 
 So a hundred thousand tasks in the queue cost waiting callers little more than none, and yet go on.
 """
@@ -48,7 +48,7 @@ class AcceptedShare:
         return callers / waiting if waiting else math.inf
 
     def ran(self, seconds: float, waited: float) -> None:
-        """Note a batch that took `seconds`, and what the callers in it have `waited` together; 0: no callers."""
+        """Note a batch that took `seconds`, and seconds that callers in it have waited together, if any."""
         now = time.monotonic()
         if waited:
             self._waited_seconds = self._lately(now) + waited

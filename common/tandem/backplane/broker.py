@@ -68,7 +68,7 @@ class BrokerConnection:
         self._settled: Settled = []
         self._redis: RedisPublishing | None = None
         self._amqp: Any = None
-        """Drained itself: kombu makes another connection in place of one that has ended, and waits for that."""
+        """Drained itself: in place of one that has ended kombu makes another, and waits for that."""
         self._frames = FrameBuffer()
         self._ahead: ReadAhead | None = None
         # Any, here and below: kombu's own types know neither the transports' methods nor all of its own.

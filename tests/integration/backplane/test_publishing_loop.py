@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.private_rabbitmq import PrivateRabbitmq
 from tandem.backplane.errors import QueueMissing
 from tandem.backplane.message import Message
 from tests.integration.backplane.publishing import (
@@ -134,7 +136,9 @@ def test_a_loop_that_was_busy_does_not_blame_the_broker(
 def test_a_broker_that_closes_the_connection_leaves_nobody_waiting(
     rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
 ) -> None:
-    """It says so, and py-amqp closes the socket at once: what was not confirmed goes out again by the thread."""
+    """It says so, and py-amqp closes the socket at once: what was not confirmed the thread sends again."""
+    assert isinstance(rabbitmq.server, PrivateRabbitmq)
+    close_all = partial(rabbitmq.server.ctl, "close_all_connections", "a test")
     queue = rabbitmq.declare()
     told: dict[str, str] = {}
     closed = asyncio.Event()
@@ -147,7 +151,7 @@ def test_a_broker_that_closes_the_connection_leaves_nobody_waiting(
     async def use() -> None:
         publishing = asyncio.gather(*(publish(part) for part in range(50)))
         for _ in range(3):
-            await asyncio.to_thread(rabbitmq.server.ctl, "close_all_connections", "a test")
+            await asyncio.to_thread(close_all)
             await asyncio.sleep(0.5)
         closed.set()
         await publishing

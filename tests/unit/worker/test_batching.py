@@ -146,7 +146,7 @@ def batcher(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> MicroBatcher
     return MicroBatcher.of(consumer)
 
 
-def held(  # noqa: PLR0913  a message has so many sides
+def held(
     consumer: Consumer,
     queue: str = NORMAL,
     *,
