@@ -2,9 +2,9 @@
 
 Callers who wait and work that nobody waits for share processors, here and in the broker and the store. A
 second of accepted work keeps every caller who waits just then waiting for a second. So each of them counts
-as much as all accepted work does: beside one caller who always waits it has about half of the worker's time,
-beside nine a tenth, and all of it when they stop coming. How many wait is what callers have waited lately,
-from their request to their answer, for each second that went by (Little's law).
+as much as all accepted work does, with what that costs around it: beside one caller who always waits it has
+a third of the worker's time, beside nine a nineteenth, and all of it when they stop coming. How many wait is
+what callers have waited lately, from request to answer, for each second that went by (Little's law).
 
 So a hundred thousand tasks in the queue cost waiting callers little more than none, and yet go on.
 """

@@ -179,12 +179,7 @@ class MicroBatcher:
         """In the pool's thread: run, then settle in the consumer's."""
         started = time.perf_counter()
         with self._watchdog.watching([held.received.work.delivery for held in batch]):
-            first = batch[0].received
-            if isinstance(first, ReceivedChunk):
-                verdict = step(first)
-                verdicts = [] if verdict is None else [verdict]
-            else:
-                verdicts = execute([held.received for held in batch])
+            verdicts = _verdicts(batch)
         seconds = time.perf_counter() - started
         if type(self._consumer.pool).__module__ == SOLO:
             self._settle(batch, verdicts, seconds)
@@ -226,6 +221,19 @@ class MicroBatcher:
         if together:
             # Nothing older is still in hand, so one frame acknowledges all.
             last.message.ack_log_error(log, self._consumer.connection_errors, multiple=True)
+
+
+def _verdicts(batch: list[Held]) -> list[Verdict]:
+    """What to do with each message of a batch that has been run; none for a chunk with rows left."""
+    first = batch[0].received
+    try:
+        if isinstance(first, ReceivedChunk):
+            verdict = step(first)
+            return [] if verdict is None else [verdict]
+        return execute([held.received for held in batch])
+    except Exception:  # neither raises; if one does, the worker would wait for the end of this batch for ever
+        log.exception("A defect: a batch of %d goes back", len(batch))
+        return [Verdict.REQUEUE] * len(batch)
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -19,7 +19,7 @@ def dead_letter(
     queue: str,
     reason: str,
 ) -> None:
-    """Put a message into `ml.dead`; raises BrokerUnavailable. Called before the message is given up.
+    """Put a message into `ml.dead`, before it is given up; raises BrokerUnavailable or QueueFull.
 
     `body` is the message's own, as it came, or its three parts.
     """

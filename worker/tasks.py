@@ -19,7 +19,7 @@ from celery import Task
 from celery.backends.base import DisabledBackend
 from celery.exceptions import Reject
 
-from tandem.backplane.errors import BrokerUnavailable, StoreUnavailable, TandemError
+from tandem.backplane.errors import BrokerUnavailable, QueueFull, StoreUnavailable, TandemError
 from tandem.backplane.message import HEADER
 from tandem.backplane.settings import settings
 from tandem.backplane.task_attempts import TaskAttempts
@@ -151,6 +151,6 @@ def bury(message: Received, reason: str) -> Verdict:
             queue=message.queue,
             reason=reason,
         )
-    except BrokerUnavailable:
+    except (BrokerUnavailable, QueueFull):  # the dead are full: better again and again than lost
         return Verdict.REQUEUE
     return Verdict.ACKNOWLEDGE

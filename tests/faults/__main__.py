@@ -52,7 +52,7 @@ async def run(options: Options, system: System) -> list[Outcome]:
     if options.is_whole:
         heading = f"**{await asyncio.to_thread(version_of, system.broker_url)}**: `{options.command}`"
         report.write("rows", report.descriptions(ROWS.values()))
-        report.write(options.broker, report.table(heading, outcomes, not_run))
+        report.write(options.broker_name, report.table(heading, outcomes, not_run))
     return outcomes
 
 
@@ -64,7 +64,7 @@ def run_command(name: str, run: Callable[[Options, System], Coroutine[None, None
     except OptionError as error:
         say(f"{name}: {error}")
         return 2
-    say(f"{name}: BROKER={options.broker} SEED={options.seed}")
+    say(f"{name}: BROKER={options.broker_name} SEED={options.seed}")
     try:
         with (
             tempfile.TemporaryDirectory(prefix="tandem-faults-", ignore_cleanup_errors=True) as directory,

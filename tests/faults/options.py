@@ -58,9 +58,13 @@ class Options:
         return set(self.rows) == set(ROWS)
 
     @property
+    def broker_name(self) -> str:
+        """The broker without its address, which may have a password in it."""
+        return "URL" if GIVEN.fullmatch(self.broker) else self.broker
+
+    @property
     def command(self) -> str:
         """How the run is repeated."""
-        broker = "URL" if GIVEN.fullmatch(self.broker) else self.broker
         rows = "" if self.is_whole else f" ROWS={','.join(self.rows)}"
         rate = "" if self.rate == RATE else f" RATE={self.rate:g}"
-        return f"make faults BROKER={broker} TASKS={self.tasks} SEED={self.seed}{rate}{rows}"
+        return f"make faults BROKER={self.broker_name} TASKS={self.tasks} SEED={self.seed}{rate}{rows}"

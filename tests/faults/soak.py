@@ -62,7 +62,7 @@ async def soak(system: System, options: Options) -> Outcome:
             row = rng.choice(rows)
             say(f"{seconds - left:6.0f} s  {row.name}")
             await row.inject(scene)
-            stood_still += row.stood_still
+            stood_still = max(stood_still, row.stood_still)
             ledger.fault_ended_at = time.time()
         load.stop()
     await settle(scene)

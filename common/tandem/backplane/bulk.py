@@ -7,7 +7,6 @@ request sent again is cut at the same rows. `bulk_scripts.py` tells how the part
 """
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,11 +19,11 @@ from tandem.backplane.bulk_scripts import WITHDRAW, bulk_keys_of
 from tandem.backplane.callers import ANONYMOUS
 from tandem.backplane.claim_check import Upload
 from tandem.backplane.edge import Edge
-from tandem.backplane.errors import PayloadTooLarge, StoreUnavailable, TandemError
+from tandem.backplane.errors import PayloadTooLarge, TandemError
 from tandem.backplane.message import EMBED, Message, delivery_header, task_headers
 from tandem.backplane.prediction_request import signature_of
 from tandem.backplane.row_texts import NDJSON, rows_of_csv, rows_of_ndjson
-from tandem.backplane.store import store_errors
+from tandem.backplane.store import store_errors, taking_back
 from tandem.schemas.batch import BatchRequest
 from tandem.schemas.match import Match
 from tandem.schemas.model_card import ModelCard
@@ -120,7 +119,7 @@ async def accept_job(
     try:
         await _publish(edge, messages_of(job, task_id, queue))
     except TandemError:
-        with contextlib.suppress(StoreUnavailable):
+        async with taking_back():
             await _withdraw(edge, task_id)
         raise
 
@@ -131,13 +130,19 @@ async def _publish(edge: Edge, messages: Iterator[Message]) -> None:
     try:
         while (message := await asyncio.to_thread(next, messages, None)) is not None:
             under_way.append(asyncio.create_task(edge.publisher.publish(message)))
-            if len(under_way) == PUBLISHED_AT_ONCE:
+            if len(under_way) == PUBLISHED_AT_ONCE or any(map(_has_failed, under_way)):
                 await asyncio.gather(*under_way)
                 under_way.clear()
         await asyncio.gather(*under_way)
     finally:
-        # Whatever comes next, withdrawing or an end, comes after the last of them.
+        # A refusal does not wait for the others: a chunk that comes after the job was withdrawn is skipped.
+        for one in under_way:
+            one.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
+
+
+def _has_failed(publishing: asyncio.Task[None]) -> bool:
+    return publishing.done() and publishing.exception() is not None
 
 
 async def _withdraw(edge: Edge, task_id: str) -> None:

@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from tandem.backplane.errors import BrokerUnavailable
 from tandem.backplane.message import Message
-from tandem.backplane.publishing_thread import ANSWER_SECONDS, Job, PublishingThread, explain, resolve
+from tandem.backplane.publishing_thread import ANSWER_SECONDS, Job, PublishingThread, doubt, explain, resolve
 from tandem.backplane.settings import Settings
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class Publisher:
             if self._direct is direct:
                 self._direct = None
         if jobs:
+            doubt(jobs)
             self._to_thread(jobs, connect=True)
             _keep_bound(jobs[0].loop, jobs)
 

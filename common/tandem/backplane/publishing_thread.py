@@ -41,6 +41,8 @@ class Job:
     outcome: TandemError | None = field(default_factory=BrokerUnavailable)
     """None: confirmed. Until the broker has spoken it is unknown."""
     sent_at: float = 0.0
+    in_doubt: bool = False
+    """Whether it was sent before and not spoken about: refused now, an earlier copy may still be queued."""
 
 
 class PublishingThread(threading.Thread):
@@ -120,6 +122,7 @@ class PublishingThread(threading.Thread):
             explain(jobs, error)
         except BrokerUnavailable:
             self._drop()
+            doubt(jobs)
             self._attempt_again(jobs)
         finally:
             _tell(jobs)
@@ -144,7 +147,8 @@ class PublishingThread(threading.Thread):
         refused = connection.publish([job.message for job in alive if job.message is not None])
         connection.used_at = time.time()
         for job in alive:
-            job.outcome = refused.get(job.message.task_id) if job.message is not None else None
+            error = refused.get(job.message.task_id) if job.message is not None else None
+            job.outcome = BrokerUnavailable(error.detail) if error is not None and job.in_doubt else error
 
     def _connected(self) -> "BrokerConnection":
         if self._connection is not None and not self._connection.is_trusted:
@@ -159,6 +163,12 @@ class PublishingThread(threading.Thread):
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
+
+
+def doubt(jobs: Sequence[Job]) -> None:
+    """Note that nobody knows whether the broker has them."""
+    for job in jobs:
+        job.in_doubt = True
 
 
 def explain(jobs: Sequence[Job], error: BrokerUnavailable) -> None:

@@ -3,8 +3,9 @@
 Functions use the asynchronous client, the worker and the models the synchronous one.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import redis
@@ -18,6 +19,8 @@ from tandem.backplane.errors import StoreUnavailable
 
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
+TAKE_BACK_SECONDS = 0.4
+"""A refusal is due within 5 s, of which the broker may have taken 4.5."""
 POOL_CONNECTIONS = 32
 """Connections a process opens at most; a caller that finds none free waits ANSWER_SECONDS, then 503."""
 
@@ -97,3 +100,11 @@ def store_errors() -> Iterator[None]:
         yield
     except (RedisError, OSError) as error:
         raise StoreUnavailable(f"The store did not answer ({type(error).__name__}).") from error
+
+
+@asynccontextmanager
+async def taking_back() -> AsyncIterator[None]:
+    """Take back what a refusal leaves in the store, if that answers soon; otherwise it ends by its expiry."""
+    with suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(TAKE_BACK_SECONDS):
+            yield

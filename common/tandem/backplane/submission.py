@@ -20,6 +20,7 @@ from tandem.backplane.headers import header_of
 from tandem.backplane.idempotency import Claim, IdempotencyStore, StoredAnswer, checked_key
 from tandem.backplane.message import Message
 from tandem.backplane.prediction_request import new_task_id, status_url_of
+from tandem.backplane.store import taking_back
 from tandem.schemas.prediction import Accepted
 from tandem.schemas.task import TaskState
 
@@ -33,12 +34,13 @@ async def accept(edge: Edge, message: Message, expires_in_seconds: int, owner: s
     Raises QueueFull or QueueMissing (and then it never was), BrokerUnavailable (and then that is unknown, and
     the same id may be sent again) or StoreUnavailable.
     """
-    await edge.tasks.accept(message.task_id, expires_in_seconds, owner=owner)
+    is_new = await edge.tasks.accept(message.task_id, expires_in_seconds, owner=owner)
     try:
         await edge.publisher.publish(message)
     except (QueueFull, QueueMissing):
-        with contextlib.suppress(StoreUnavailable):
-            await edge.tasks.forget(message.task_id)
+        if is_new:  # otherwise an earlier message with this id may be queued, and its task is to be known
+            async with taking_back():
+                await edge.tasks.forget(message.task_id)
         raise
 
 
@@ -65,13 +67,14 @@ async def once(
     store = IdempotencyStore(edge.client)
     route = request.url.path.rstrip("/")
     owner = edge.caller(request.scope)
+    offered = new_task_id()
     claim = await store.claim(
         owner=owner,
         route=route,
         key=checked_key(header),
         # Which model is meant is part of what was asked.
         body=request.url.query.encode() + b"\0" + body,
-        task_id=new_task_id(),
+        task_id=offered,
     )
     if isinstance(claim, StoredAnswer):
         return Response(claim.body, claim.status, claim.headers, "application/json")
@@ -79,8 +82,9 @@ async def once(
         response = await answer(claim.task_id)
     except TandemError as error:
         in_doubt = isinstance(error, BrokerUnavailable) and not isinstance(error, QueueMissing)
-        with contextlib.suppress(StoreUnavailable):
-            await store.release(claim, keep_task_id=in_doubt)
+        was_in_doubt = claim.task_id != offered
+        async with taking_back():
+            await store.release(claim, keep_task_id=in_doubt or was_in_doubt)
         raise
     except ClientDisconnect:
         await _release(edge, store, claim, owner)

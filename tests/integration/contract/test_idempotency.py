@@ -111,6 +111,33 @@ def test_after_a_doubtful_publish_a_repetition_has_the_same_task(
         assert client.hget(row, "task") == answer.json()["task_id"].encode()
 
 
+def test_refused_after_a_doubt_it_is_still_the_same_task(
+    live: Deployment,
+    redeployed: Callable[[dict[str, str]], AbstractContextManager[Call]],
+    redis_database: Callable[[], str],
+    key: str,
+) -> None:
+    """The first message may be queued, whatever became of the second: its task is not forgotten."""
+    body = {"features": live.features}
+    away = {**live.variables, "BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    full = {**live.variables, "BROKER_URL": redis_database(), "QUEUE_MAX_LENGTH": "1"}
+    with redis.Redis.from_url(the_store_of(live)) as client:
+        before = set(client.scan_iter("tandem:idempotency:*"))
+        with redeployed(away) as call:
+            answer = Deployment(call).post("/predict/async/", body, idempotency_key=key)
+            assert_problem(answer, 503, "broker-unavailable")
+        [row] = set(client.scan_iter("tandem:idempotency:*")) - before
+        first = (client.hget(row, "task") or b"").decode()
+        with redeployed(full) as call:
+            deployment = Deployment(call)
+            assert deployment.post("/predict/async/", body).status == 202
+            answer = deployment.post("/predict/async/", body, idempotency_key=key)
+            assert_problem(answer, 503, "queue-full")
+        assert live.call("GET", f"/monitoring/task_status/{first}").json()["status"] == "PENDING"
+        answer = live.post("/predict/async/", body, idempotency_key=key)
+        assert (answer.status, answer.json()["task_id"]) == (202, first)
+
+
 def the_store_of(live: Deployment) -> str:
     """Where its rows are; skips where that is not the test's."""
     if not live.redis_url:

@@ -22,6 +22,7 @@ from tandem.backplane.store import synchronous_client
 from tandem.backplane.task_attempts import TaskAttempts
 from tandem.backplane.task_scripts import meta_key, record_key
 from tandem.backplane.topology import MAX_DELIVERIES, NORMAL
+from worker.tasks import Verdict, bury, predict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -286,3 +287,13 @@ def test_a_task_that_the_broker_gave_up_is_a_failure(
         redis_server.start()
     wait_for(lambda: state(redis_url, "while-away") == b"FAILURE", "the failure after the outage")
     made.stop()
+
+
+def test_where_the_dead_are_full_a_message_goes_back(
+    redis_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis has no dead letters of its own: what finds no place among them is kept where it is."""
+    full = Settings(broker_url=redis_database(), queue_max_length=1)
+    monkeypatch.setattr("worker.tasks.settings", lambda: full)
+    message = predict.received("id", {}, [], {"model": "m", "features": {}}, NORMAL)
+    assert [bury(message, "poison") for _ in range(2)] == [Verdict.ACKNOWLEDGE, Verdict.REQUEUE]

@@ -294,6 +294,20 @@ def test_an_older_message_still_in_hand_is_not_acknowledged_with_the_others(
     assert consumer.channel.frames == 2
 
 
+def test_a_defect_in_a_batch_sends_it_back_and_the_worker_goes_on(
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What never raises has raised: nobody waits for the end of that batch."""
+
+    def raise_it(_: object) -> None:
+        raise LookupError("a defect")
+
+    monkeypatch.setattr("worker.batching.execute", raise_it)
+    batcher.add(held(consumer))
+    consumer.turn()
+    assert batching._verdicts(consumer.pool.batches[0]) == [Verdict.REQUEUE]
+
+
 def test_what_goes_back_or_to_the_dead_is_not_acknowledged(consumer: Consumer, batcher: MicroBatcher) -> None:
     """Each message has its own verdict, and one that is not to be acknowledged never is, by no other's."""
     for _ in range(4):
