@@ -173,7 +173,7 @@ def test_a_job_that_the_broker_does_not_take_whole_never_was(
 ) -> None:
     """A queue that is full half-way: 503, no record, and the same key may try again and is then accepted."""
     only_where_the_broker_is_ours(silent)
-    rows = {"rows": [silent.features] * 500}  # five chunks
+    rows = {"rows": [silent.features] * 500}  # four chunks
     key = uuid.uuid4().hex
     room = waiting_chunks(silent)["ml.bulk"] + 3
     with redis.Redis.from_url(silent.redis_url) as store:
