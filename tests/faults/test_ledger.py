@@ -69,12 +69,38 @@ def _call(**given: Any) -> Callable[[Ledger], None]:
     return lambda ledger: ledger.calls.append(Call(**values))
 
 
+def _ends_otherwise(ledger: Ledger) -> None:
+    ledger.expected = {"a": "SUCCESS", "b": "REVOKED"}
+
+
+def _never_read(ledger: Ledger) -> None:
+    ledger.accepted["c"] = Accepted(3, ledger.fault_ended_at)
+    ledger.expected = {"c": "REVOKED"}
+
+
+def _run_again(ledger: Ledger) -> None:
+    ledger.run_once = {1, 2}
+
+
+def _not_run(ledger: Ledger) -> None:
+    ledger.run_once = {3}
+
+
+def _never_ran(ledger: Ledger) -> None:
+    ledger.executions = Counter({2: 1})
+
+
 FAULTS: dict[str, Callable[[Ledger], None]] = {
     "lost is 1": _lose,
     "1 never": _leave,
     "the slowest after 121 s": _late,
     "1 tasks had their effect twice": _twice,
+    "task b ended as FAILURE, not REVOKED": _ends_otherwise,
+    "task c ended as nothing, not REVOKED": _never_read,
+    "number 1 was executed 2 times, not once": _run_again,
+    "number 3 was executed 0 times, not once": _not_run,
     "1 answers belong to another task": _answer_of_another,
+    "1 tasks succeeded without an execution": _never_ran,
     "1 calls had no answer": _call(status=0),
     "1 calls took over 30 s": _call(status=504, seconds=31.0),
     "1 refusals took over 5 s": _call(seconds=6.0),
@@ -92,11 +118,33 @@ def test_what_is_wrong_is_named(words: str) -> None:
     assert any(words in sentence for sentence in broken_invariants(ledger))
 
 
+def test_only_where_none_may_fail_a_refusal_is_wrong() -> None:
+    """What the contract foresees is no fault elsewhere; there the call is named."""
+    ledger = sound()
+    assert broken_invariants(ledger) == []
+    [sentence] = broken_invariants(ledger, fails_none=True)
+    assert sentence.startswith("1 calls failed, and none may, such as ")
+    assert "status=503" in sentence
+    ledger.calls = [call for call in ledger.calls if call.status == 202]
+    assert broken_invariants(ledger, fails_none=True) == []
+
+
+def test_while_the_functions_stood_still_nobody_is_refused_late() -> None:
+    """Their own pause is added to the time that a refusal has."""
+    ledger = sound()
+    ledger.calls.append(Call("submit", 503, 12.0))
+    assert broken_invariants(ledger, stood_still=8.0) == []
+    [sentence] = broken_invariants(ledger, stood_still=6.0)
+    assert sentence.startswith("1 refusals took over 5 s")
+
+
 def test_a_second_effect_is_seen_although_the_store_was_killed_between_the_two(tmp_path: Path) -> None:
     """The append-only file has both endings and both results, also where the second says the same."""
     with PrivateRedis(tmp_path) as server:
         for _ in range(2):
             with redis.Redis.from_url(server.url) as client:
+                # By itself Redis answers before it writes, where it is busy syncing: a kill then loses that.
+                client.config_set("appendfsync", "always")
                 client.hset(record_key("a"), mapping={"s": "SUCCESS", "f": 1})
                 client.set(meta_key("a"), "{}", px=60_000)
                 client.hset(record_key("b"), "s", "STARTED")

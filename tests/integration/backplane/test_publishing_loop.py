@@ -163,6 +163,32 @@ def test_a_broker_that_closes_the_connection_leaves_nobody_waiting(
     assert confirmed <= set(rabbitmq.take_ids(queue))
 
 
+def test_a_connection_lost_while_nobody_looked_costs_no_caller_an_error(
+    rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at before it is used, and nothing is put on it: all of it goes out once, over another."""
+    queue = rabbitmq.declare()
+    wanted = [f"id-{number}" for number in range(20)]
+    sent: list[Any] = []
+
+    async def use() -> None:
+        direct = rabbitmq_publisher._direct
+        assert direct is not None
+        monkeypatch.setattr(connection_of(rabbitmq_publisher), "send", sent.append)
+        publishing = [
+            asyncio.create_task(outcome(rabbitmq_publisher, message(queue, task_id))) for task_id in wanted
+        ]
+        await asyncio.sleep(0)  # they are gathered, and handed over before the loop reads again
+        rabbitmq.proxy.reset()
+        direct._looked_at = 0.0
+        assert await asyncio.gather(*publishing) == ["confirmed"] * len(wanted)
+
+    on_its_loop(rabbitmq_publisher, queue, use)
+    assert sent == []
+    assert rabbitmq.take_ids(queue) == ["first", "second", *wanted]
+    assert rabbitmq.proxy.accepted == 2
+
+
 def test_a_broker_that_closes_the_channel_is_asked_anew(
     rabbitmq: BrokerUnderTest, rabbitmq_publisher: Publisher
 ) -> None:

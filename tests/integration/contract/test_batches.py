@@ -157,15 +157,18 @@ def test_a_result_that_would_be_too_large_is_refused_at_the_door(silent: Deploym
     assert "5000000 bytes" in problem["detail"]
 
 
-def test_a_repetition_with_the_key_is_the_same_job(silent: Deployment) -> None:
+@pytest.mark.parametrize("path", ["/predict/batch/", "/models/match-outcome/batch"])
+def test_a_repetition_with_the_key_is_the_same_job(silent: Deployment, path: str) -> None:
     """The first answer again, and no message more."""
     only_where_the_broker_is_ours(silent)
     key, body = uuid.uuid4().hex, {"rows": [silent.features] * 3, "priority": "high"}
     before = waiting_chunks(silent)
-    first, second = (silent.post("/predict/batch/", body, idempotency_key=key) for _ in range(2))
+    first, second = (silent.post(path, body, idempotency_key=key) for _ in range(2))
     assert (first.status, second.status) == (202, 202)
     assert first.body == second.body
     assert waiting_chunks(silent) == {**before, BULK_HIGH: before[BULK_HIGH] + 1}
+    other = silent.post(path, {**body, "priority": "low"}, idempotency_key=key)
+    assert_problem(other, 422, "invalid-request")
 
 
 def test_a_job_that_the_broker_does_not_take_whole_never_was(
@@ -173,7 +176,7 @@ def test_a_job_that_the_broker_does_not_take_whole_never_was(
 ) -> None:
     """A queue that is full half-way: 503, no record, and the same key may try again and is then accepted."""
     only_where_the_broker_is_ours(silent)
-    rows = {"rows": [silent.features] * 500}  # five chunks
+    rows = {"rows": [silent.features] * 500}  # four chunks
     key = uuid.uuid4().hex
     room = waiting_chunks(silent)["ml.bulk"] + 3
     with redis.Redis.from_url(silent.redis_url) as store:

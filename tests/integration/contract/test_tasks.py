@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 
+from tandem.backplane.task_scripts import gone_key, meta_key, record_key
 from tests.integration.contract.deployment import Deployment, assert_problem
 
 if TYPE_CHECKING:
@@ -130,6 +132,22 @@ def test_a_task_that_has_ended_stays_as_it_is(live: Deployment) -> None:
     before = ended(live, status_url).json()
     assert live.call("DELETE", status_url).json() == before
     assert live.call("GET", status_url).json() == before
+
+
+def test_a_result_that_is_no_longer_kept_is_410(live: Deployment) -> None:
+    """As long as it is remembered that there was one, then 404; canceling finds it as little."""
+    only_with_the_probe(live)
+    status_url = submit(live, {"features": live.features})
+    assert ended(live, status_url).json()["status"] == "SUCCESS"
+    task_id = status_url.rpartition("/")[2]
+    with redis.Redis.from_url(live.redis_url) as store:
+        for key in (record_key(task_id), meta_key(task_id)):
+            assert store.delete(key) == 1  # as its TTL does
+        for asked in (status_url, f"{status_url}?wait=5"):
+            assert_problem(live.call("GET", asked), 410, "result-gone")
+        assert_problem(live.call("DELETE", status_url), 410, "result-gone")
+        assert store.delete(gone_key(task_id)) == 1
+        assert_problem(live.call("GET", status_url), 404, "task-not-found")
 
 
 def test_a_task_that_expires_is_terminal_by_then(live: Deployment) -> None:

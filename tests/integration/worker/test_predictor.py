@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 
 from tandem.backplane.errors import StoreUnavailable
+from tandem.backplane.model_cards import publish_cards
 from tandem.backplane.settings import Settings
 from tandem.backplane.task_attempts import TaskAttempts
 from tandem.backplane.task_scripts import meta_key, record_key
-from tests.unit.worker.loaded_models import Doubler, loaded_model
+from tests.unit.worker.loaded_models import Doubler, card, loaded_model
 from worker.model_registry import ModelRegistry
 from worker.predictor import Outcome, Predictor
+from worker.retries import MAX_RETRIES
 from worker.work import Work, work_of
 
 if TYPE_CHECKING:
@@ -119,6 +122,22 @@ def test_a_task_whose_attempts_are_spent_is_poison(
         TaskAttempts(client, settings).start([work.delivery])
     assert predictor.execute([work]) == [Outcome.POISON]
     assert end_of(client, work) == "/problems/poison-task"
+    assert pyfunc.batches == []
+
+
+def test_a_model_that_is_still_missing_after_the_last_try_is_a_failure(
+    predictor: Predictor, client: redis.Redis, pyfunc: Doubler
+) -> None:
+    """Until then it is put off, more often than it may be started: what is put off does not count."""
+    publish_cards(client, [card("elsewhere")])
+    work = ask(1, "elsewhere")
+    record = record_key(work.delivery.task_id)
+    for tries in range(MAX_RETRIES):
+        assert predictor.execute([replace(work, retries=tries)]) == [Outcome.RETRY]
+        assert client.hget(record, "s") == b"RETRY"
+    assert predictor.execute([replace(work, retries=MAX_RETRIES)]) == [Outcome.ENDED]
+    assert client.hget(record, "s") == b"FAILURE"
+    assert end_of(client, work) == "/problems/workers-unavailable"
     assert pyfunc.batches == []
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kombu import Connection
+
+from tandem.backplane.topology import DEAD, queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +77,24 @@ def test_a_worker_that_can_load_nothing_ends(
     worker.join(START_SECONDS)
     assert worker.exit_status == 1
     assert line in worker.log.read_text()
+    assert worker.heartbeat() is None
+
+
+def test_a_queue_with_other_arguments_ends_the_worker(
+    live_worker: Callable[..., LiveWorker],
+    rabbitmq_vhost: Callable[[], str],
+    redis_database: Callable[[], str],
+) -> None:
+    """One that it only relies on, too; the last line has the broker's own words for what differs."""
+    url = rabbitmq_vhost()
+    with Connection(url) as connection:
+        queue(DEAD, 5)(connection.default_channel).declare()
+    worker = live_worker(broker_url=url, redis_url=redis_database(), SERVED_MODELS="probe")
+    worker.start()
+    worker.join(START_SECONDS)
+    assert worker.exit_status == 1
+    last = worker.log.read_text().splitlines()[-1]
+    assert f"PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue '{DEAD}'" in last
     assert worker.heartbeat() is None
 
 

@@ -1,10 +1,13 @@
 """Settings come from the environment, and whoever sets one wrong is told which, never what it held."""
 
+from pathlib import Path
+
 import pytest
 
 from tandem.backplane.errors import SettingsError
 from tandem.backplane.settings import Settings, read_settings, settings, settings_at_start
 
+EXAMPLE = Path(__file__).parents[3] / ".env.example"
 SECRET = "hunter2"
 WRONG = [
     ("BROKER_URL", ""),
@@ -128,3 +131,11 @@ def test_settings_are_read_once_and_frozen(monkeypatch: pytest.MonkeyPatch) -> N
             settings().max_attempts = 9  # type: ignore[misc]
     finally:
         settings.cache_clear()
+
+
+def test_the_example_lists_every_setting_with_its_default() -> None:
+    """And nothing that no setting reads."""
+    lines = EXAMPLE.read_text().splitlines()
+    listed = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert set(listed) == {name.upper() for name in Settings.model_fields}
+    assert read_settings(listed) == Settings()

@@ -131,7 +131,7 @@ def test_a_new_revision_publishes_every_function() -> None:
 
 
 def test_a_chunk_weighs_as_many_messages_as_it_has_rows_at_least() -> None:
-    """Or a batch of 50,000 rows, which is 50 messages, would never call a second worker."""
+    """Or a batch of 50,000 rows, which is 20 messages, would never call a second worker."""
     policy = template("workers.yaml")["Resources"]["BacklogScaling"]["Properties"]
     metrics = policy["TargetTrackingScalingPolicyConfiguration"]["CustomizedMetricSpecification"]["Metrics"]
     assert f"+{LEAST_ROWS}*(FILL(bulk_high,0)" in metrics[-1]["Expression"]
