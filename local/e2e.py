@@ -87,7 +87,7 @@ def run_all(left_out: list[str], extra: list[str]) -> None:
             "SAM_LAYER_CACHE_BASEDIR": str(directory / "layers"),
         }
         if "sam" not in left_out:
-            api, functions = with_sam(stack, composition, directory)
+            api, functions = with_sam(stack, composition, directory, key)
             ways["over HTTP to sam local start-api"] = {
                 "CONTRACT_BASE_URL": api,
                 "CONTRACT_API_KEY": key,
@@ -110,7 +110,9 @@ def run_all(left_out: list[str], extra: list[str]) -> None:
             put_tables(DOCUMENT, directory)
 
 
-def with_sam(stack: contextlib.ExitStack, composition: Composition, directory: Path) -> tuple[str, str]:
+def with_sam(
+    stack: contextlib.ExitStack, composition: Composition, directory: Path, key: str
+) -> tuple[str, str]:
     """The application built by SAM and served until `stack` ends; the addresses of the API and of Lambda."""
     stack.enter_context(sam_images_removed())
     with step("sam validate"):
@@ -120,7 +122,7 @@ def with_sam(stack: contextlib.ExitStack, composition: Composition, directory: P
     template = directory / "build" / "template.yaml"
     # Both make the same image of the layer, which the second then finds.
     with step("sam local start-api"):
-        api = stack.enter_context(served("start-api", template, composition.network))
+        api = stack.enter_context(served("start-api", template, composition.network, key))
     with step("sam local start-lambda"):
         functions = stack.enter_context(served("start-lambda", template, composition.network))
     return api, functions

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from local.child import Child
 from local.ports import LOOPBACK, answers, free_port
+from local.steps import StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 120
 STOP_SECONDS = 40
+ASK_SECONDS = 35
+LOG_LINES = 60
 REGION = "eu-central-1"
 # In an account the addresses are secrets and references, which `sam local` does not look up.
 VARIABLES = {
@@ -55,8 +60,12 @@ def options(template: Path, network: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def served(kind: str, template: Path, network: str) -> Iterator[str]:
-    """Run `start-api` or `start-lambda`; gives its address. StartError when it does not come up."""
+def served(kind: str, template: Path, network: str, key: str = "") -> Iterator[str]:
+    """Run `start-api` or `start-lambda`; gives its address. StartError when it does not come up.
+
+    With a `key`, of the API, that is when its functions answer: on a busy machine the containers that SAM
+    starts ahead are not ready when SAM is. What it has logged last is shown when what uses it fails.
+    """
     port = free_port()
     log = template.parent.with_name(f"{kind}.log")
     # Cold ones take seconds for each request, for a layer of the template is built into an image anew.
@@ -70,6 +79,21 @@ def served(kind: str, template: Path, network: str) -> Iterator[str]:
         child.start()
         question = b"GET / HTTP/1.0\r\n\r\n"
         child.wait_until(lambda: answers(port, question, b"HTTP/1"), timeout_seconds=START_SECONDS)
-        yield f"http://{LOOPBACK}:{port}"
+        address = f"http://{LOOPBACK}:{port}"
+        if key:
+            child.wait_until(lambda: _knows_model(address, key), timeout_seconds=START_SECONDS)
+        yield address
+    except StepFailed:
+        print(f"sam local {kind} said last:\n{child.log_end(LOG_LINES)}", flush=True)
+        raise
     finally:
         child.stop()
+
+
+def _knows_model(address: str, key: str) -> bool:
+    asked = urllib.request.Request(f"{address}/predict/model/info", headers={"X-Api-Key": key})  # noqa: S310  our own
+    try:
+        with urllib.request.urlopen(asked, timeout=ASK_SECONDS) as answer:  # noqa: S310  likewise
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:  # every status that is a fault, too
+        return False
