@@ -17,7 +17,6 @@ ROWS_SECONDS = 0.5
 """What the rows of a batch may be expected to add to the call itself: whoever comes meanwhile waits."""
 BESIDE_SECONDS = 0.003
 """The same of rows that nobody waits for, while callers who wait are coming."""
-
 MOST_WAITED = 60.0
 """Seconds: no caller waits for longer, so that clocks that say so are wrong."""
 

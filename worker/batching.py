@@ -120,7 +120,7 @@ class MicroBatcher:
         self._scheduled = False
         if self.connection is not self._consumer.connection:
             return
-        take_waiting(self._consumer, lambda queue: len(self._lanes.get(queue, ())) < MAX_ROWS)
+        take_waiting(self._consumer, self._has_room_for)
         batch = self._take()
         if not batch:
             return
@@ -130,6 +130,11 @@ class MicroBatcher:
             held.request.send_event("task-started")
         self._consumer.pool.apply_async(self._run, (batch,), accept_callback=_nothing, callback=_nothing)
         self._schedule_if_any()
+
+    def _has_room_for(self, queue: str) -> bool:
+        """Whether one more is to be taken: of callers' messages whatever else is in hand."""
+        counted = [self._lanes[SYNC]] if queue == SYNC else self._lanes.values()
+        return sum(map(len, counted)) < MAX_ROWS
 
     def _schedule_if_any(self) -> None:
         if any(self._lanes.values()):
@@ -178,13 +183,16 @@ class MicroBatcher:
     def _run(self, batch: list[Held]) -> None:
         """In the pool's thread: run, then settle in the consumer's."""
         started = time.perf_counter()
-        with self._watchdog.watching([held.received.work.delivery for held in batch]):
-            verdicts = _verdicts(batch)
-        seconds = time.perf_counter() - started
-        if type(self._consumer.pool).__module__ == SOLO:
-            self._settle(batch, verdicts, seconds)
-        else:
-            self._consumer.hub.call_soon(self._settle, batch, verdicts, seconds)
+        verdicts = [Verdict.REQUEUE] * len(batch)  # where a defect of ours is on its way up
+        try:
+            with self._watchdog.watching([held.received.work.delivery for held in batch]):
+                verdicts = _verdicts(batch)
+        finally:
+            seconds = time.perf_counter() - started
+            if type(self._consumer.pool).__module__ == SOLO:
+                self._settle(batch, verdicts, seconds)
+            else:
+                self._consumer.hub.call_soon(self._settle, batch, verdicts, seconds)
 
     def _settle(self, batch: list[Held], verdicts: list[Verdict], seconds: float) -> None:
         self._running -= 1
@@ -226,14 +234,10 @@ class MicroBatcher:
 def _verdicts(batch: list[Held]) -> list[Verdict]:
     """What to do with each message of a batch that has been run; none for a chunk with rows left."""
     first = batch[0].received
-    try:
-        if isinstance(first, ReceivedChunk):
-            verdict = step(first)
-            return [] if verdict is None else [verdict]
-        return execute([held.received for held in batch])
-    except Exception:  # neither raises; if one does, the worker would wait for the end of this batch for ever
-        log.exception("A defect: a batch of %d goes back", len(batch))
-        return [Verdict.REQUEUE] * len(batch)
+    if isinstance(first, ReceivedChunk):
+        verdict = step(first)
+        return [] if verdict is None else [verdict]
+    return execute([held.received for held in batch])
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -201,11 +201,11 @@ class BrokerConnection:
 
     @staticmethod
     @contextmanager
-    def _doubts() -> Iterator[None]:
+    def _doubts(missed: str = "confirm") -> Iterator[None]:
         try:
             yield
         except (*TRANSPORT_ERRORS, *STUMBLES) as error:
-            raise BrokerUnavailable(f"The broker did not confirm ({type(error).__name__}).") from error
+            raise BrokerUnavailable(f"The broker did not {missed} ({type(error).__name__}).") from error
 
     def _send_all(self, messages: Sequence[Message]) -> Sequence[int]:
         first = self._tag + 1
@@ -231,29 +231,25 @@ class BrokerConnection:
 
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises BrokerUnavailable."""
-        try:
+        with self._doubts("answer"):
             if self._redis is not None:
                 self._redis.ping()
                 return
             self._refuse_while_blocked()
             self._channel.basic_qos(0, 0, False)
-        except (*TRANSPORT_ERRORS, *STUMBLES) as error:
-            raise BrokerUnavailable(f"The broker did not answer ({type(error).__name__}).") from error
 
     def depth(self, queue: str) -> tuple[int, int] | None:
         """Messages on RabbitMQ that nobody has taken, and consumers; None where there is no such queue.
 
         Raises BrokerUnavailable.
         """
-        try:
+        with self._doubts("answer"):
             channel = self._connection.channel()
             try:
                 _, messages, consumers = channel.queue_declare(queue, passive=True)
             except NotFound:
                 return None  # and the broker has closed the channel
             channel.close()
-        except (*TRANSPORT_ERRORS, *STUMBLES) as error:
-            raise BrokerUnavailable(f"The broker did not answer ({type(error).__name__}).") from error
         return messages, consumers
 
     def close(self) -> None:

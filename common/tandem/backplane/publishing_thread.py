@@ -122,7 +122,6 @@ class PublishingThread(threading.Thread):
             explain(jobs, error)
         except BrokerUnavailable:
             self._drop()
-            doubt(jobs)
             self._attempt_again(jobs)
         finally:
             _tell(jobs)
@@ -144,7 +143,11 @@ class PublishingThread(threading.Thread):
         connection = self._connected()
         if any(job.message is None for job in alive):
             connection.ping()
-        refused = connection.publish([job.message for job in alive if job.message is not None])
+        try:
+            refused = connection.publish([job.message for job in alive if job.message is not None])
+        except BrokerUnavailable:
+            doubt(alive)
+            raise
         connection.used_at = time.time()
         for job in alive:
             error = refused.get(job.message.task_id) if job.message is not None else None

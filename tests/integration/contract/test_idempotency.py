@@ -98,17 +98,9 @@ def test_after_a_doubtful_publish_a_repetition_has_the_same_task(
     live: Deployment, redeployed: Callable[[dict[str, str]], AbstractContextManager[Call]], key: str
 ) -> None:
     """What did not answer may have the message all the same, so the id stays."""
-    body = {"features": live.features}
-    away = {**live.variables, "BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
-    with redis.Redis.from_url(the_store_of(live)) as client:
-        before = set(client.scan_iter("tandem:idempotency:*"))
-        with redeployed(away) as call:
-            answer = Deployment(call).post("/predict/async/", body, idempotency_key=key)
-            assert_problem(answer, 503, "broker-unavailable")
-        [row] = set(client.scan_iter("tandem:idempotency:*")) - before
-        answer = live.post("/predict/async/", body, idempotency_key=key)
-        assert answer.status == 202
-        assert client.hget(row, "task") == answer.json()["task_id"].encode()
+    first = left_in_doubt(live, redeployed, key)
+    answer = live.post("/predict/async/", {"features": live.features}, idempotency_key=key)
+    assert (answer.status, answer.json()["task_id"]) == (202, first)
 
 
 def test_refused_after_a_doubt_it_is_still_the_same_task(
@@ -119,23 +111,32 @@ def test_refused_after_a_doubt_it_is_still_the_same_task(
 ) -> None:
     """The first message may be queued, whatever became of the second: its task is not forgotten."""
     body = {"features": live.features}
-    away = {**live.variables, "BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    first = left_in_doubt(live, redeployed, key)
     full = {**live.variables, "BROKER_URL": redis_database(), "QUEUE_MAX_LENGTH": "1"}
+    with redeployed(full) as call:
+        deployment = Deployment(call)
+        assert deployment.post("/predict/async/", body).status == 202
+        answer = deployment.post("/predict/async/", body, idempotency_key=key)
+        assert_problem(answer, 503, "queue-full")
+    assert live.call("GET", f"/monitoring/task_status/{first}").json()["status"] == "PENDING"
+    answer = live.post("/predict/async/", body, idempotency_key=key)
+    assert (answer.status, answer.json()["task_id"]) == (202, first)
+
+
+def left_in_doubt(
+    live: Deployment, redeployed: Callable[[dict[str, str]], AbstractContextManager[Call]], key: str
+) -> str:
+    """Use the key where the broker does not answer, and give the id that its row holds then."""
+    away = {**live.variables, "BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
     with redis.Redis.from_url(the_store_of(live)) as client:
         before = set(client.scan_iter("tandem:idempotency:*"))
         with redeployed(away) as call:
-            answer = Deployment(call).post("/predict/async/", body, idempotency_key=key)
+            answer = Deployment(call).post(
+                "/predict/async/", {"features": live.features}, idempotency_key=key
+            )
             assert_problem(answer, 503, "broker-unavailable")
         [row] = set(client.scan_iter("tandem:idempotency:*")) - before
-        first = (client.hget(row, "task") or b"").decode()
-        with redeployed(full) as call:
-            deployment = Deployment(call)
-            assert deployment.post("/predict/async/", body).status == 202
-            answer = deployment.post("/predict/async/", body, idempotency_key=key)
-            assert_problem(answer, 503, "queue-full")
-        assert live.call("GET", f"/monitoring/task_status/{first}").json()["status"] == "PENDING"
-        answer = live.post("/predict/async/", body, idempotency_key=key)
-        assert (answer.status, answer.json()["task_id"]) == (202, first)
+        return (client.hget(row, "task") or b"").decode()
 
 
 def the_store_of(live: Deployment) -> str:

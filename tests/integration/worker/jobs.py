@@ -14,6 +14,7 @@ from tandem.backplane.edge import wire
 from tandem.backplane.settings import Settings
 from tandem.backplane.topology import BULK
 from tandem.schemas.batch import BatchRequest
+from tandem.schemas.model_card import ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from tandem.schemas.task import TaskRecord
 
 ANSWER_SECONDS = 90
+PROBE = ModelCard(
+    model_name="probe",
+    alias="champion",
+    model_version="1",
+    model_run_id="r",
+    loaded_at="2026-04-25T14:00:00Z",
+    loaded_by="another",
+    metrics={},
+    inputs=[],
+    outputs=[],
+)
+"""The card of a model that no worker of the test has loaded yet."""
 
 
 class Jobs:

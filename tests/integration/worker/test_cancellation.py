@@ -16,8 +16,7 @@ from tandem.backplane.message import Message, delivery_header, task_body, task_h
 from tandem.backplane.model_cards import publish_cards
 from tandem.backplane.submission import accept
 from tandem.backplane.topology import NORMAL, declare
-from tandem.schemas.model_card import ModelCard
-from tests.integration.worker.jobs import Jobs
+from tests.integration.worker.jobs import PROBE, Jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,19 +27,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(400)
 
-CARD = ModelCard(
-    model_name="probe",
-    alias="champion",
-    model_version="1",
-    model_run_id="r",
-    loaded_at="2026-04-25T14:00:00Z",
-    loaded_by="one that has gone",
-    metrics={},
-    inputs=[
-        {"type": "string", "name": "action", "required": True},
-        {"type": "string", "name": "trace", "required": False},
-    ],
-    outputs=[],
+CARD = PROBE.model_copy(
+    update={
+        "inputs": [
+            {"type": "string", "name": "action", "required": True},
+            {"type": "string", "name": "trace", "required": False},
+        ]
+    }
 )
 
 

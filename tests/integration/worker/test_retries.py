@@ -19,7 +19,7 @@ from tandem.backplane.store import synchronous_client
 from tandem.backplane.task_attempts import Attempt, Delivery, TaskAttempts
 from tandem.backplane.task_scripts import record_key
 from tandem.backplane.topology import NORMAL, REDIS_RETRIES
-from tandem.schemas.model_card import ModelCard
+from tests.integration.worker.jobs import PROBE
 from worker.redis_retries import move_due, put_off
 
 if TYPE_CHECKING:
@@ -34,17 +34,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(500)
 
 ANSWER_SECONDS = 90
-CARD = ModelCard(
-    model_name="probe",
-    alias="champion",
-    model_version="1",
-    model_run_id="r",
-    loaded_at="2026-04-25T14:00:00Z",
-    loaded_by="another",
-    metrics={},
-    inputs=[],
-    outputs=[],
-)
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])
@@ -97,7 +86,7 @@ def test_a_task_waits_for_a_worker_that_has_its_model(
     """One that has not loaded what another serves puts it off, more than once; no attempt counts for that."""
     without = start(SERVED_MODELS="match-outcome")
     store = synchronous_client(urls[1])
-    publish_cards(store, [CARD])
+    publish_cards(store, [PROBE])
     store.close()
     task_id = send(client_of(without), model="probe", features={"action": "echo"})
     wait_for(lambda: int(record(urls[1], task_id).get(b"z", 0)) >= 2, "the second pause")
@@ -144,7 +133,7 @@ def test_a_caller_who_would_be_gone_is_not_waited_for(
     """A task whose deadline comes before the end of the pause ends at once, as a failure that can pass."""
     start(SERVED_MODELS="match-outcome")
     store = synchronous_client(urls[1])
-    publish_cards(store, [CARD])
+    publish_cards(store, [PROBE])
     store.close()
     deadline = int(time.time() * 1000) + 900
     header = delivery_header(submitted_ms=1, deadline_ms=deadline, accepted=True)

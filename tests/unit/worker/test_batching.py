@@ -297,15 +297,21 @@ def test_an_older_message_still_in_hand_is_not_acknowledged_with_the_others(
 def test_a_defect_in_a_batch_sends_it_back_and_the_worker_goes_on(
     consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What never raises has raised: nobody waits for the end of that batch."""
+    """What never raises has raised: nobody waits for the end of that batch, and the defect is not hidden."""
 
     def raise_it(_: object) -> None:
         raise LookupError("a defect")
 
     monkeypatch.setattr("worker.batching.execute", raise_it)
+    consumer.hub.call_soon = lambda settle, *given: settle(*given)
     batcher.add(held(consumer))
     consumer.turn()
-    assert batching._verdicts(consumer.pool.batches[0]) == [Verdict.REQUEUE]
+    with pytest.raises(LookupError):
+        batcher._run(consumer.pool.batches[0])
+    assert consumer.channel.rejected == [(1, True)]
+    batcher.add(held(consumer))
+    consumer.turn()
+    assert len(consumer.pool.batches) == 2
 
 
 def test_what_goes_back_or_to_the_dead_is_not_acknowledged(consumer: Consumer, batcher: MicroBatcher) -> None:
