@@ -361,6 +361,17 @@ def test_what_a_caller_has_waited(
     assert one.waited == pytest.approx(waited)
 
 
+def test_callers_are_read_whatever_else_is_in_hand(consumer: Consumer, batcher: MicroBatcher) -> None:
+    """And of the others no more than a batch, so that other workers have something to do."""
+    for _ in range(MAX_ROWS):
+        batcher.add(held(consumer))
+    for _ in range(3):
+        consumer.arriving.append(lambda: batcher.add(held(consumer, SYNC)))
+    assert (batcher._has_room_for(SYNC), batcher._has_room_for(NORMAL)) == (True, False)
+    consumer.turn()
+    assert queues_of(consumer.pool.batches[0]).count(SYNC) == 3
+
+
 def test_between_callers_accepted_work_rests(
     consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
