@@ -12,6 +12,17 @@ from tandem.backplane.message import HEADER, delivery_header, task_body, task_he
 
 TASK_ID = "9b3d6a0e-6f2c-4e57-9c0f-1d2f3a4b5c6d"
 TASK = "test.echo"
+SAYING_NOTHING = {
+    "shadow": None,
+    "eta": None,
+    "expires": None,
+    "group_index": None,
+    "timelimit": [None, None],
+    "replaced_task_nesting": 0,
+    "stamped_headers": None,
+    "stamps": {},
+}
+"""Optional headers as Celery's client writes them where nothing is asked for; a worker reads "none" without."""
 FEATURES = b'{"home_elo": 1712.4, "neutral": false, "league": "\\u00c9lite"}'
 
 
@@ -34,14 +45,15 @@ def ours() -> tuple[dict[str, Any], bytes]:
 
 
 def test_headers_are_celerys_and_one_of_our_own(app: Celery) -> None:
-    """Same keys, same types; what differs is said here."""
+    """Same keys, same types; what differs and what is left out is said here."""
     headers, _ = ours()
     theirs = app.amqp.as_task_v2(TASK_ID, TASK, (), {"match_id": 42}).headers
     assert set(headers) - set(theirs) == {HEADER}
-    assert set(theirs) - set(headers) == set()
-    for name, value in theirs.items():
+    assert {name: theirs[name] for name in set(theirs) - set(headers)} == SAYING_NOTHING
+    shared = {name: value for name, value in theirs.items() if name in headers}
+    for name, value in shared.items():
         assert type(headers[name]) is type(value), name
-    differing = {name for name, value in theirs.items() if headers[name] != value}
+    differing = {name for name, value in shared.items() if headers[name] != value}
     # Arguments are never repeated in headers, and the worker writes its results itself.
     assert differing <= {"argsrepr", "kwargsrepr", "ignore_result", "origin"}
     assert headers["argsrepr"] == headers["kwargsrepr"] == "-"
@@ -62,9 +74,8 @@ def test_features_go_on_as_they_came() -> None:
     assert json.loads(task_body({"match_id": None}, b"null"))[1] == {"match_id": None, "features": None}
 
 
-def test_a_worker_of_celerys_own_decodes_and_runs_it(app: Celery) -> None:
-    """Received over a kombu transport, made a request of, executed."""
-    headers, body = ours()
+def request_of(app: Celery, headers: dict[str, Any], body: bytes) -> Request:
+    """What a worker of Celery's own makes of a message: received over a kombu transport."""
     with Connection("memory://") as connection:
         queue = Queue("ml")(connection.default_channel)
         queue.declare()
@@ -78,9 +89,30 @@ def test_a_worker_of_celerys_own_decodes_and_runs_it(app: Celery) -> None:
         )
         message = queue.get(no_ack=True)
         assert message is not None
-        request = Request(message, app=app, task=app.tasks[TASK])
+        return Request(message, app=app, task=app.tasks[TASK])
+
+
+def test_a_worker_of_celerys_own_decodes_and_runs_it(app: Celery) -> None:
+    """Received, made a request of, executed."""
+    request = request_of(app, *ours())
     assert (request.id, request.name, request.correlation_id) == (TASK_ID, TASK, TASK_ID)
     assert request.request_dict[HEADER]["reply_to"] == "channel"
     kwargs = {"match_id": 42, "alias": "champion", "features": json.loads(FEATURES)}
     assert app.tasks[TASK](*request.args, **request.kwargs) == [[], kwargs]
     assert request.execute() == [[], kwargs]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["name", "eta", "expires", "group_index", "stamps", "stamped_headers", "replaced_task_nesting"],
+)
+def test_what_a_header_left_out_would_have_said(app: Celery, name: str) -> None:
+    """A worker reads the same where it is not there."""
+    headers, body = ours()
+    theirs = app.amqp.as_task_v2(TASK_ID, TASK, (), {}).headers
+    assert getattr(request_of(app, headers, body), name) == getattr(request_of(app, theirs, body), name)
+
+
+def test_no_time_limits_of_its_own(app: Celery) -> None:
+    """The worker's hold."""
+    assert request_of(app, *ours()).time_limits == (None, None)

@@ -20,7 +20,7 @@ PROPERTIES = {"delivery_mode": 1, "priority": 0, "correlation_id": "id-1", "expi
     [
         pytest.param(TASK, id="a new task"),
         pytest.param(TASK | {"retries": 3}, id="one that is tried again"),
-        pytest.param({name: TASK[name] for name in TASK if name != "stamps"}, id="one without a constant"),
+        pytest.param({name: TASK[name] for name in TASK if name != "group"}, id="one without a constant"),
         pytest.param(TASK | {"x-of-somebody": "é"}, id="one with a header more"),
         pytest.param(dict(CONSTANT_HEADERS), id="nothing but constants"),
         pytest.param({}, id="none"),
