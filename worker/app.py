@@ -14,11 +14,11 @@ from tandem.backplane.settings import Settings, settings, settings_at_start
 from tandem.backplane.topology import PREDICTION_QUEUES
 from worker import redis_transport
 from worker.batch_pools import PREFETCH, batches
-from worker.bulk_consumer import BulkConsumer
 from worker.celery_config import GREEN_HEARTBEAT, GREEN_PREFETCH_MULTIPLIER, celery_config
 from worker.dead_letter_recorder import DeadLetterRecorder
 from worker.declared_queues import DeclaredQueues
 from worker.heartbeat import Heartbeat
+from worker.lane_consumers import BulkConsumer, CallersConsumer
 from worker.load_reports import LoadReports
 from worker.loading import LoadedModels
 from worker.preloading import preload
@@ -40,7 +40,7 @@ def create_app(given: Settings) -> Celery:
     made.amqp.queues.select(list(PREDICTION_QUEUES))
     made.steps["worker"].add(LoadedModels)
     made.steps["consumer"].add(DeclaredQueues)
-    made.steps["consumer"].add(BulkConsumer)
+    made.steps["consumer"].update({CallersConsumer, BulkConsumer})
     return made
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tandem.backplane.errors import TandemError
 from tandem.backplane.topology import SYNC
-from worker.accepted_share import AcceptedShare
+from worker.accepted_share import BESIDE_SECONDS, AcceptedShare
 from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS
 from worker.bulk import ReceivedChunk
@@ -15,8 +15,6 @@ from worker.tasks import Received
 MAX_BYTES = 8_000_000
 ROWS_SECONDS = 0.5
 """What the rows of a batch may be expected to add to the call itself: whoever comes meanwhile waits."""
-BESIDE_SECONDS = 0.003
-"""The same of rows that nobody waits for, while callers who wait are coming."""
 MOST_WAITED = 60.0
 """Seconds: no caller waits for longer, so that clocks that say so are wrong."""
 
@@ -31,6 +29,11 @@ class Held:
     received: Received
     since: float = field(default_factory=lambda: time.monotonic())  # noqa: PLW0108  a test's clock too
     """When it came (monotonic seconds)."""
+
+    @property
+    def is_callers(self) -> bool:
+        """Whether somebody waits for it."""
+        return self.received.queue == SYNC
 
     @property
     def waited(self) -> float:
@@ -73,19 +76,17 @@ class Batch:
         self._bytes = 0
         self._earliest_ms = 0
         self._most = cost.rows_adding(ROWS_SECONDS, MAX_ROWS)
-        self._share = share
-        self._beside = cost.rows_adding(BESIDE_SECONDS, MAX_ROWS) if share.callers_come else MAX_ROWS
-        self.callers = 0
-        """How many of the messages somebody waits for."""
+        self._others = 0
+        self._most_others = MAX_ROWS
+        if share.callers_come:
+            seconds = share.riding_seconds() if first.is_callers else BESIDE_SECONDS
+            self._most_others = cost.rows_adding(seconds, MAX_ROWS) if seconds > 0 else 0
 
     def has_room_for(self, queue: str) -> bool:
         """Whether a message of that queue could still be added, for all that its queue says."""
         if self.messages and (len(self.messages) >= self._most or self._first.alone):
             return False
-        if queue == SYNC:
-            return True
-        beside = min(self._beside, self._share.rows_beside(self.callers)) if self.callers else self._beside
-        return len(self.messages) - self.callers < beside
+        return queue == SYNC or self._others < self._most_others
 
     def takes(self, held: Held) -> bool:
         """Add the message if it fits; whether it did."""
@@ -93,7 +94,7 @@ class Batch:
             return False
         self.messages.append(held)
         self._bytes += len(held.message.body)
-        self.callers += held.received.queue == SYNC
+        self._others += not held.is_callers
         deadline_ms = held.received.work.delivery.deadline_ms
         if deadline_ms and (not self._earliest_ms or deadline_ms < self._earliest_ms):
             self._earliest_ms = deadline_ms

@@ -7,6 +7,7 @@ before runs alone, so that one that kills or hangs its process is found and take
 """
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -84,6 +85,7 @@ class MicroBatcher:
         self._consumer = consumer
         self._lanes: dict[str, deque[Held]] = {name: deque() for name in (*PREDICTION_QUEUES, *BULK_QUEUES)}
         self._costs: dict[tuple[Any, ...], BatchCost] = {}
+        self._rode_at: dict[tuple[Any, ...], float] = {}
         self._scheduled = False
         self._running = 0
         self._outstanding: set[tuple[int, Any]] = set()
@@ -105,7 +107,7 @@ class MicroBatcher:
     def add(self, held: Held) -> None:
         """Take a message in hand."""
         self._lanes.setdefault(held.received.queue, deque()).append(held)
-        if held.received.queue == SYNC:
+        if held.is_callers:
             self._share.caller_came()
         self._outstanding.add(held.tag)
         self._schedule()
@@ -143,7 +145,7 @@ class MicroBatcher:
     def _take(self) -> list[Held]:
         """The oldest message of the first lane that has any, and what can run together with it."""
         first = self._first()
-        if first is None or (first.received.queue != SYNC and self._rests()):
+        if first is None or not (first.is_callers or self._is_due(first) or not self._rests()):
             return []
         batch = Batch(first, self._cost_of(first.model), self._share)
         for name, lane in self._lanes.items():
@@ -156,12 +158,14 @@ class MicroBatcher:
         return batch.messages
 
     def _first(self) -> Held | None:
-        """Whose turn it is: a waiting caller's, unless nobody else has had one for long."""
-        waiting = [lane[0] for lane in self._lanes.values() if lane]
-        overtaken = next((held for held in waiting if held.received.queue != SYNC), None)
-        if overtaken is not None and self._share.is_due(overtaken.since):
-            return overtaken
-        return next(iter(waiting), None)
+        """Whose turn it is: a waiting caller's, unless others have had none for long."""
+        heads = [lane[0] for lane in self._lanes.values() if lane]
+        due = (held for held in heads if not held.is_callers and self._is_due(held))
+        return next(due, heads[0] if heads else None)
+
+    def _is_due(self, held: Held) -> bool:
+        rode_at = -math.inf if held.alone else self._rode_at.get(held.model, -math.inf)
+        return self._share.is_due(max(held.since, rode_at))
 
     def _rests(self) -> bool:
         """Whether work that nobody waits for is to wait a little; looks after it when that is over."""
@@ -196,7 +200,7 @@ class MicroBatcher:
 
     def _settle(self, batch: list[Held], verdicts: list[Verdict], seconds: float) -> None:
         self._running -= 1
-        self._share.ran(seconds, sum(held.waited for held in batch if held.received.queue == SYNC))
+        self._note(batch, seconds)
         if not verdicts:  # a chunk with rows left: everything else goes first
             self._lanes[batch[0].received.queue].appendleft(batch[0])
             self._schedule()
@@ -213,22 +217,35 @@ class MicroBatcher:
             task_ready(held.request, successful=verdict is Verdict.ACKNOWLEDGE)
         self._schedule_if_any()
 
-    def _acknowledge(self, done: list[Held]) -> None:
-        if not done:
+    def _note(self, batch: list[Held], seconds: float) -> None:
+        """Have the share know for whom the batch was."""
+        waited = [held.waited for held in batch if held.is_callers]
+        if not waited:
+            self._share.ran_alone(seconds)
             return
+        self._share.callers_waited(sum(waited))
+        if len(waited) < len(batch):
+            model = batch[0].model
+            if len(self._rode_at) > MODELS_KNOWN:
+                self._rode_at.clear()
+            self._rode_at[model] = time.monotonic()
+            self._share.rode((len(batch) - len(waited)) * self._cost_of(model).per_row())
+
+    def _acknowledge(self, done: list[Held]) -> None:
         self._outstanding -= {held.tag for held in done}
-        last = max(done, key=lambda held: held.message.delivery_tag)
-        channel, tag = last.tag
-        together = isinstance(tag, int) and all(
-            other > tag for its_channel, other in self._outstanding if its_channel == channel
-        )
+        by_channel: dict[int, list[Held]] = {}
         for held in done:
             held.request.acknowledged = True
-            if not together:
-                held.message.ack_log_error(log, self._consumer.connection_errors)
-        if together:
-            # Nothing older is still in hand, so one frame acknowledges all.
-            last.message.ack_log_error(log, self._consumer.connection_errors, multiple=True)
+            by_channel.setdefault(held.tag[0], []).append(held)
+        for channel, settled in by_channel.items():
+            last = max(settled, key=lambda held: held.message.delivery_tag)
+            older = (tag for its_channel, tag in self._outstanding if its_channel == channel)
+            together = isinstance(last.message.delivery_tag, int) and all(
+                tag > last.message.delivery_tag for tag in older
+            )
+            # Where nothing older of the channel is still in hand, one frame acknowledges all.
+            for held in [last] if together else settled:
+                held.message.ack_log_error(log, self._consumer.connection_errors, multiple=together)
 
 
 def _verdicts(batch: list[Held]) -> list[Verdict]:

@@ -1,8 +1,8 @@
 """Python's garbage collector leaves alone what a process imports: a module for importing before all others.
 
-Nearly all that importing makes is kept for good. Python would look through it some hundred times meanwhile, at
-last through all of it, which is a tenth of a cold start; and then again and again: a gateway under load once a
-second, for 60 ms in which all its callers waited.
+Nearly all that importing makes is kept for good. Python would look through it some hundred times meanwhile,
+at last through all of it, which is a tenth of a cold start; and then again and again: a gateway under load
+once a second, for 60 ms in which all its callers waited.
 """
 
 import gc

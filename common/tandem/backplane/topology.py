@@ -41,7 +41,7 @@ PREDICTION_QUEUES = (SYNC, HIGH, NORMAL, LOW)
 """In the order in which a worker should serve them."""
 
 BULK_QUEUES = (BULK_HIGH, BULK, BULK_LOW)
-"""After all of those, and consumed apart from them (worker/bulk_consumer.py)."""
+"""After all of those, and consumed apart from them (worker/lane_consumers.py)."""
 
 MAX_DELIVERIES = 20
 """Deliveries of one message before the broker dead-letters it by itself. The worker, which can tell poison

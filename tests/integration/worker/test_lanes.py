@@ -9,13 +9,14 @@ import pytest
 import redis
 
 from tandem.backplane.task_scripts import meta_key
-from tandem.backplane.topology import NORMAL, SYNC
+from tandem.backplane.topology import BULK, NORMAL, SYNC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from celery import Celery
 
+    from local.private_rabbitmq import PrivateRabbitmq
     from tests.integration.conftest import LiveWorker
 
 pytestmark = pytest.mark.timeout(300)
@@ -46,6 +47,38 @@ def test_a_waiting_caller_is_not_held_up_by_a_flood(
         ended_before = store.exists(*map(meta_key, flood))
         assert ended_before < FLOOD / 2
         wait_for(store, flood)
+    worker.stop()
+
+
+def test_callers_have_a_channel_of_their_own_and_both_are_acknowledged(
+    live_worker: Callable[..., LiveWorker],
+    rabbitmq_vhost: Callable[[], str],
+    rabbitmq_server: PrivateRabbitmq,
+    redis_database: Callable[[], str],
+    client_of: Callable[[LiveWorker], Celery],
+) -> None:
+    """Batches of accepted work and callers': what lies with the broker afterwards is nothing."""
+    worker = live_worker(broker_url=rabbitmq_vhost(), redis_url=redis_database(), pool="solo")
+    worker.start_and_wait()
+    client = client_of(worker)
+    lanes = [NORMAL, NORMAL, SYNC] * 40
+    asked = [
+        client.send_task("predict_match", kwargs=FAST, queue=lane, declare=[]).id for lane in [*lanes, SYNC]
+    ]
+    with redis.Redis.from_url(worker.redis_url) as store:
+        wait_for(store, asked)
+
+    def listed(*what: str) -> dict[str, str]:
+        vhost = worker.broker_url.rpartition("/")[2]
+        lines = rabbitmq_server.ctl("--quiet", *what[:1], "-p", vhost, "--no-table-headers", *what[1:])
+        return dict(line.split("\t") for line in lines.splitlines())
+
+    channels = listed("list_consumers", "queue_name", "channel_pid")
+    assert channels[SYNC] not in {channels[NORMAL], channels[BULK]}
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while {listed("list_queues", "name", "messages")[lane] for lane in (SYNC, NORMAL)} != {"0"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
     worker.stop()
 
 

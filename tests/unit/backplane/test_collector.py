@@ -1,4 +1,4 @@
-"""A function's packages are imported without a garbage collection; from then on there are some, without them."""
+"""A function's packages are imported without a garbage collection; later ones leave them alone."""
 
 import subprocess
 import sys
@@ -20,6 +20,6 @@ assert gc.get_freeze_count() > 20 * looked_through, (gc.get_freeze_count(), look
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_importing_a_function_collects_nothing(name: str) -> None:
-    """The import of the collector's rest comes first and its end last; what was imported is left alone then."""
+    """The import of the collector's rest comes first and its end last; what was imported is frozen."""
     done = subprocess.run([sys.executable, "-c", PROGRAM, name], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from tandem.backplane.message import HEADER, delivery_header, task_body, task_he
 
 TASK_ID = "9b3d6a0e-6f2c-4e57-9c0f-1d2f3a4b5c6d"
 TASK = "test.echo"
-SAYING_NOTHING = {
+SAYING_NOTHING: dict[str, Any] = {
     "shadow": None,
     "eta": None,
     "expires": None,
@@ -22,7 +22,7 @@ SAYING_NOTHING = {
     "stamped_headers": None,
     "stamps": {},
 }
-"""Optional headers as Celery's client writes them where nothing is asked for; a worker reads "none" without."""
+"""Optional headers as Celery's client writes them where nothing is asked for."""
 FEATURES = b'{"home_elo": 1712.4, "neutral": false, "league": "\\u00c9lite"}'
 
 

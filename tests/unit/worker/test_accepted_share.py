@@ -1,12 +1,10 @@
-"""How long accepted work rests beside callers: as one more of those who wait."""
+"""How much accepted work may take beside callers: as much as one more of those who wait."""
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from worker.accepted_share import AROUND, COMING_SECONDS, MOST_WAITING, AcceptedShare
+from worker.accepted_share import AROUND, BESIDE_SECONDS, COMING_SECONDS, MOST_WAITING, AcceptedShare
 
 
 @pytest.fixture
@@ -17,19 +15,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return clock
 
 
-def callers(share: AcceptedShare, clock: list[float], waiting: int) -> None:
+def callers(share: AcceptedShare, clock: list[float], waiting: float) -> None:
     """So many wait all the time, for long enough to be known."""
-    for _ in range(100):
-        clock[0] += 0.1
+    for _ in range(1000):
+        clock[0] += 0.01
         share.caller_came()
-        share.ran(0.01, 0.1 * waiting)
+        share.callers_waited(0.01 * waiting)
 
 
 def test_without_callers_nothing_rests(clock: list[float]) -> None:
-    """And whatever fits goes into a batch."""
+    """And what has been in hand for long is due."""
     share = AcceptedShare()
-    share.ran(10, 0)
-    assert (share.rest_seconds(), share.rows_beside(1)) == (0, math.inf)
+    share.ran_alone(10)
+    assert (share.rest_seconds(), share.riding_seconds()) == (0, BESIDE_SECONDS)
     assert share.is_due(clock[0] - COMING_SECONDS)
     assert not share.is_due(clock[0])
 
@@ -39,9 +37,44 @@ def test_each_caller_counts_as_much_as_all_accepted_work(clock: list[float], wai
     """Nine who wait, and for each second of its own it rests nine times as long as that costs in all."""
     share = AcceptedShare()
     callers(share, clock, waiting)
-    share.ran(0.01, 0)
-    assert share.rest_seconds() == pytest.approx(0.01 * AROUND * waiting, rel=0.06)
-    assert share.rows_beside(2 * waiting) == pytest.approx(2, rel=0.06)
+    share.ran_alone(0.01)
+    assert share.rest_seconds() == pytest.approx(0.01 * AROUND * waiting, rel=0.01)
+    clock[0] += share.rest_seconds()
+    assert share.rest_seconds() == 0
+
+
+@pytest.mark.parametrize("waiting", [1, 9, 64])
+def test_rows_ride_along_for_what_has_been_earned(clock: list[float], waiting: int) -> None:
+    """By the same measure: what went by since they last rode, by what the callers' waiting weighs."""
+    share = AcceptedShare()
+    callers(share, clock, waiting)
+    share.rode(share.riding_seconds())
+    assert share.riding_seconds() == pytest.approx(0)
+    clock[0] += 0.001
+    assert share.riding_seconds() == pytest.approx(0.001 / AROUND / waiting, rel=0.01)
+    share.rode(2 * share.riding_seconds())
+    assert share.riding_seconds() < 0
+    clock[0] += 0.001
+    assert share.riding_seconds() == pytest.approx(0, abs=1e-5)
+
+
+def test_what_was_earned_is_not_saved_up(clock: list[float]) -> None:
+    """After a long while without any to take along, one batch takes no more, and nor does the next."""
+    share = AcceptedShare()
+    callers(share, clock, 9)
+    assert share.riding_seconds() == BESIDE_SECONDS
+    share.rode(BESIDE_SECONDS)
+    assert share.riding_seconds() == pytest.approx(0)
+
+
+def test_while_rows_ride_along_there_is_no_batch_of_their_own(clock: list[float]) -> None:
+    """For as long as the last one would have to be earned."""
+    share = AcceptedShare()
+    callers(share, clock, 9)
+    share.ran_alone(0.01)
+    clock[0] += share.rest_seconds() - 0.001
+    share.rode(BESIDE_SECONDS)
+    assert share.rest_seconds() == pytest.approx(0.01 * AROUND * 9, rel=0.4)  # fewer, as none has come since
     clock[0] += share.rest_seconds()
     assert share.rest_seconds() == 0
 
@@ -50,11 +83,12 @@ def test_it_goes_on_however_many_wait(clock: list[float]) -> None:
     """Ten thousand callers do not end it."""
     share = AcceptedShare()
     callers(share, clock, 10_000)
-    share.ran(0.01, 0)
+    share.ran_alone(0.01)
     assert share.rest_seconds() == pytest.approx(0.01 * AROUND * MOST_WAITING)
     assert not share.is_due(0)
     clock[0] += 0.01 * AROUND * MOST_WAITING
     assert share.is_due(0)
+    assert share.riding_seconds() > 0
 
 
 def test_a_caller_now_and_then_costs_it_next_to_nothing(clock: list[float]) -> None:
@@ -63,8 +97,8 @@ def test_a_caller_now_and_then_costs_it_next_to_nothing(clock: list[float]) -> N
     for _ in range(20):
         clock[0] += 1
         share.caller_came()
-        share.ran(0.01, 0.01)
-    share.ran(0.1, 0)
-    assert share.rest_seconds() < 0.005
+        share.callers_waited(0.01)
+    share.ran_alone(0.1)
+    assert share.rest_seconds() < 0.01
     clock[0] += COMING_SECONDS
     assert share.rest_seconds() == 0

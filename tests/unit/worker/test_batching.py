@@ -13,7 +13,8 @@ import pytest
 from tandem.backplane.message import delivery_header
 from tandem.backplane.topology import HIGH, LOW, NORMAL, SYNC
 from worker import accepted_share, batching
-from worker.batch import BESIDE_SECONDS, MAX_BYTES, Held
+from worker.accepted_share import BESIDE_SECONDS
+from worker.batch import MAX_BYTES, Held
 from worker.batch_cost import BatchCost
 from worker.batch_pools import MAX_ROWS
 from worker.batching import MicroBatcher
@@ -150,6 +151,7 @@ def held(
     consumer: Consumer,
     queue: str = NORMAL,
     *,
+    channel: Channel | None = None,
     size: int = 10,
     redelivered: bool = False,
     submitted_ms: int = 1,
@@ -157,8 +159,9 @@ def held(
     model: str = "probe",
 ) -> Held:
     """A message in hand, with the next delivery tag."""
-    tag = max(consumer.channel.open, default=0) + 1
-    message = Message(consumer.channel, tag, queue, size, redelivered=redelivered)
+    channel = channel or consumer.channel
+    tag = max(channel.open, default=0) + 1
+    message = Message(channel, tag, queue, size, redelivered=redelivered)
     request = Request(message)
     header = delivery_header(submitted_ms=submitted_ms, deadline_ms=deadline_ms)
     return Held(request, message, predict.received(request.id, header, [], {**KWARGS, "model": model}, queue))
@@ -314,6 +317,24 @@ def test_a_defect_in_a_batch_sends_it_back_and_the_worker_goes_on(
     assert len(consumer.pool.batches) == 2
 
 
+def test_callers_are_acknowledged_together_beside_older_accepted_work(
+    consumer: Consumer, batcher: MicroBatcher
+) -> None:
+    """Theirs come on a channel of their own; what rides along is acknowledged on the other, by itself."""
+    callers = Channel()
+    older = held(consumer, model="other")
+    batcher.add(older)
+    for _ in range(2):
+        batcher.add(held(consumer))
+    for _ in range(3):
+        batcher.add(held(consumer, SYNC, channel=callers))
+    batch = [one for lane in (SYNC, NORMAL) for one in batcher._lanes[lane] if one is not older]
+    batcher._running += 1
+    batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), 0.1)
+    assert (callers.open, callers.frames) == (set(), 1)
+    assert (consumer.channel.open, consumer.channel.frames) == ({1}, 2)
+
+
 def test_what_goes_back_or_to_the_dead_is_not_acknowledged(consumer: Consumer, batcher: MicroBatcher) -> None:
     """Each message has its own verdict, and one that is not to be acknowledged never is, by no other's."""
     for _ in range(4):
@@ -423,3 +444,30 @@ def test_accepted_work_of_another_model_is_not_left_behind_by_callers_without_en
         batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), 0.05)
     assert served.count([NORMAL]) == 1
     assert len(served) == 30
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+def test_what_rides_along_with_callers_is_not_due_besides(
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch, *, redelivered: bool
+) -> None:
+    """However long it has been in hand, while callers' batches take some along; one that cannot ride is."""
+    clock = [100.0]
+    monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(batcher._share, "riding_seconds", lambda: 1e-9)
+    cost = batcher._cost_of(held(consumer).model)
+    for rows in (1, 11) * 3:
+        cost.learn(rows, rows / 1000)
+    if redelivered:
+        batcher.add(held(consumer, redelivered=True))
+    for _ in range(MAX_ROWS):
+        batcher.add(held(consumer))
+    served = []
+    for _ in range(30):
+        batcher.add(held(consumer, SYNC))
+        consumer.turn()
+        batch = consumer.pool.batches[-1]
+        served.append(queues_of(batch))
+        clock[0] += 0.1
+        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), len(batch) / 1000)
+    assert sum(SYNC in one and one.count(NORMAL) == 1 for one in served) == 30 - redelivered
+    assert served.count([NORMAL]) == redelivered
