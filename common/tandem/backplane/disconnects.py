@@ -38,31 +38,47 @@ async def answered(receive: Receive, waited: "asyncio.Future[Answer]", seconds: 
 
     Both end `waited`, so that most requests cost one timer and nothing else.
     """
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + seconds
-    leaving: asyncio.Task[None] | None = None
-    timer: asyncio.TimerHandle
-
-    def look() -> None:
-        nonlocal timer, leaving
-        if waited.done():
-            return
-        left = give_up_at - loop.time()
-        if left <= 0:
-            waited.set_exception(TimeoutError())
-            return
-        if leaving is None:
-            leaving = loop.create_task(_left(receive))
-            leaving.add_done_callback(lambda _: _end(waited))
-        timer = loop.call_later(left, look)
-
-    timer = loop.call_later(min(seconds, UNWATCHED_SECONDS), look)
+    watch = _Watch(receive, waited, seconds)
     try:
         return await waited
     finally:
-        timer.cancel()
-        if leaving is not None:
-            leaving.cancel()
+        watch.end()
+
+
+class _Watch:
+    """Ends a future when its time is over or its caller has left. No closure: those leave cycles behind."""
+
+    __slots__ = ("_give_up_at", "_leaving", "_loop", "_receive", "_timer", "_waited")
+
+    def __init__(self, receive: Receive, waited: "asyncio.Future[Any]", seconds: float) -> None:
+        self._receive, self._waited = receive, waited
+        self._loop = asyncio.get_running_loop()
+        self._give_up_at = self._loop.time() + seconds
+        self._leaving: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = self._after(min(seconds, UNWATCHED_SECONDS))
+
+    def end(self) -> None:
+        """Watch no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._leaving is not None:
+            self._leaving.cancel()
+
+    def _after(self, seconds: float) -> asyncio.TimerHandle:
+        return self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        if self._waited.done():
+            return
+        left = self._give_up_at - self._loop.time()
+        if left <= 0:
+            self._waited.set_exception(TimeoutError())
+            return
+        if self._leaving is None:
+            self._leaving = self._loop.create_task(_left(self._receive))
+            self._leaving.add_done_callback(lambda _: _end(self._waited))
+        self._timer = self._after(left)
 
 
 def _end(waited: "asyncio.Future[Answer]") -> None:
