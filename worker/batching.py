@@ -160,8 +160,9 @@ class MicroBatcher:
     def _first(self) -> Held | None:
         """Whose turn it is: a waiting caller's, unless others have had none for long."""
         heads = [lane[0] for lane in self._lanes.values() if lane]
-        due = (held for held in heads if not held.is_callers and self._is_due(held))
-        return next(due, heads[0] if heads else None)
+        if not heads or not heads[0].is_callers:
+            return heads[0] if heads else None
+        return next((held for held in heads[1:] if self._is_due(held)), heads[0])
 
     def _is_due(self, held: Held) -> bool:
         rode_at = -math.inf if held.alone else self._rode_at.get(held.model, -math.inf)

@@ -471,3 +471,16 @@ def test_what_rides_along_with_callers_is_not_due_besides(
         batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), len(batch) / 1000)
     assert sum(SYNC in one and one.count(NORMAL) == 1 for one in served) == 30 - redelivered
     assert served.count([NORMAL]) == redelivered
+
+
+def test_without_callers_lanes_keep_their_order(
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long what is less urgent has been in hand."""
+    clock = [100.0]
+    monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
+    batcher.add(held(consumer, LOW, model="other"))
+    clock[0] += 10 * accepted_share.COMING_SECONDS
+    batcher.add(held(consumer, HIGH))
+    consumer.turn()
+    assert queues_of(consumer.pool.batches[0]) == [HIGH]
