@@ -1,6 +1,6 @@
 """What an operator asks: how much waits in which queue, who takes it, who lives and with which models."""
 
-from tandem.backplane.collector import collect_again
+from tandem.backplane.light_start import collect_again
 
 import asyncio
 

@@ -1,6 +1,6 @@
 """Accept one prediction, or many as one job, and answer at once; task_status tells what becomes of it."""
 
-from tandem.backplane.collector import collect_again
+from tandem.backplane.light_start import collect_again
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Wait for one prediction, from features in the body or from those stored for a match."""
 
-from tandem.backplane.collector import collect_again
+from tandem.backplane.light_start import collect_again
 
 import asyncio
 from contextlib import suppress

@@ -1,6 +1,6 @@
 """State and result of a task, canceling it, and health."""
 
-from tandem.backplane.collector import collect_again
+from tandem.backplane.light_start import collect_again
 
 import asyncio
 import hashlib

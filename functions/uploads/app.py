@@ -1,6 +1,6 @@
 """Where to send a payload that is over the inline limit."""
 
-from tandem.backplane.collector import collect_again
+from tandem.backplane.light_start import collect_again
 
 import asyncio
 
