@@ -3,13 +3,14 @@
 Source: docs.celeryq.dev, "Message Protocol", version 2; a test compares it with Celery's own builder.
 """
 
-import json
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from pydantic_core import to_json
 
 EMBED = b'{"callbacks": null, "errbacks": null, "chain": null, "chord": null}'
 HEADER = "tandem"
@@ -75,6 +76,6 @@ def task_headers(task: str, task_id: str, delivery: Mapping[str, Any]) -> dict[s
 
 def task_body(kwargs: Mapping[str, Any], features_json: bytes) -> bytes:
     """Body of a task: `kwargs` and, under `features`, JSON that has been checked and goes on as it came."""
-    head = json.dumps(dict(kwargs))[:-1].encode()
-    comma = b", " if kwargs else b""
+    head = to_json(kwargs)[:-1]
+    comma = b"," if kwargs else b""
     return b"".join((b"[[], ", head, comma, b'"features": ', features_json, b"}, ", EMBED, b"]"))
