@@ -20,8 +20,13 @@ try:
 finally:
     del BaseModel.model_config["defer_build"]
 
+OLDEST = 1_000
+"""Of how many collections of what is younger one looks through the oldest, too; Python's own is 10."""
+
 
 def collect_again() -> None:
-    """For the end of importing: what is there by now is not looked at any more, what comes is collected."""
+    """For the end of a function's module: what is there by now counts as old, what comes is collected."""
     gc.freeze()
+    gc.unfreeze()  # to the oldest generation; without the two, all of it would be looked through as new
+    gc.set_threshold(*gc.get_threshold()[:2], OLDEST)
     gc.enable()

@@ -13,8 +13,9 @@ gc.callbacks.append(lambda phase, info: large.append("fastapi" in sys.modules))
 importlib.import_module(f"functions.{sys.argv[1]}.app")
 assert not any(large), large
 assert gc.isenabled() and gc.get_count()[0] < gc.get_threshold()[0]
-looked_through = len(gc.get_objects(generation=2)) + len(gc.get_objects(generation=1))
-assert gc.get_freeze_count() > 20 * looked_through, (gc.get_freeze_count(), looked_through)
+assert not gc.get_freeze_count()
+assert len(gc.get_objects(generation=2)) > 20 * len(gc.get_objects(generation=1))
+assert gc.get_threshold()[2] >= 1_000
 """
 DEFERRED = """
 import importlib, sys
@@ -39,6 +40,6 @@ def test_fastapis_models_are_built_when_the_document_is_asked_for(name: str) -> 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_importing_a_function_collects_nothing(name: str) -> None:
-    """The import of the collector's rest comes first and its end last; what was imported is frozen."""
+    """The import of the collector's rest comes first and its end last; what was imported is old then."""
     done = subprocess.run([sys.executable, "-c", PROGRAM, name], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
