@@ -41,8 +41,9 @@ CONSTANT_HEADERS: dict[str, Any] = {
 }
 """What Celery's headers say of every new task.
 
-Those that the protocol calls optional and that would only say "none" are left out: of ours, Celery's client
-writes eight more, and a worker would take each of them apart."""
+Celery's own client writes eight more. The protocol calls them optional, and of ours they would only say
+"none", each to be taken apart by the worker.
+"""
 
 
 @lru_cache(maxsize=4)

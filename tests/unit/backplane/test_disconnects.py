@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from starlette.requests import ClientDisconnect
@@ -130,3 +131,22 @@ def test_who_leaves_before_the_end_is_not_waited_for(monkeypatch: pytest.MonkeyP
             await answered(caller.receive, loop.create_future(), 3_600)
 
     asyncio.run(run())
+
+
+def test_waiting_leaves_nothing_to_the_garbage_collector() -> None:
+    """Cycles of every request would have it look through everything again and again."""
+
+    async def run() -> int:
+        loop = asyncio.get_running_loop()
+        gc.collect()
+        for _ in range(100):
+            answer: asyncio.Future[bytes] = loop.create_future()
+            loop.call_soon(answer.set_result, b"done")
+            await answered(Caller().receive, answer, 5)
+        return gc.collect()
+
+    gc.disable()
+    try:
+        assert asyncio.run(run()) < 100
+    finally:
+        gc.enable()

@@ -427,13 +427,10 @@ def test_between_callers_accepted_work_rests(
     assert [queues_of(batch) for batch in consumer.pool.batches[2:]] == [[SYNC], [NORMAL]]
 
 
-def test_accepted_work_of_another_model_is_not_left_behind_by_callers_without_end(
-    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It cannot go along with theirs; after a while it goes first for once, and theirs goes on."""
-    clock = [100.0]
-    monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
-    batcher.add(held(consumer, NORMAL, model="other"))
+def thirty_callers(
+    consumer: Consumer, batcher: MicroBatcher, clock: list[float], *, row_seconds: float
+) -> list[list[str]]:
+    """Where the messages of thirty batches came from, a tenth of a second and a caller for each."""
     served = []
     for _ in range(30):
         clock[0] += 0.1
@@ -441,9 +438,19 @@ def test_accepted_work_of_another_model_is_not_left_behind_by_callers_without_en
         consumer.turn()
         batch = consumer.pool.batches[-1]
         served.append(queues_of(batch))
-        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), 0.05)
+        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), row_seconds * len(batch))
+    return served
+
+
+def test_accepted_work_of_another_model_is_not_left_behind_by_callers_without_end(
+    consumer: Consumer, batcher: MicroBatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot go along with theirs; after a while it goes first for once, and theirs goes on."""
+    clock = [100.0]
+    monkeypatch.setattr("worker.batching.time.monotonic", lambda: clock[0])
+    batcher.add(held(consumer, NORMAL, model="other"))
+    served = thirty_callers(consumer, batcher, clock, row_seconds=0.05)
     assert served.count([NORMAL]) == 1
-    assert len(served) == 30
 
 
 @pytest.mark.parametrize("redelivered", [False, True])
@@ -461,14 +468,7 @@ def test_what_rides_along_with_callers_is_not_due_besides(
         batcher.add(held(consumer, redelivered=True))
     for _ in range(MAX_ROWS):
         batcher.add(held(consumer))
-    served = []
-    for _ in range(30):
-        batcher.add(held(consumer, SYNC))
-        consumer.turn()
-        batch = consumer.pool.batches[-1]
-        served.append(queues_of(batch))
-        clock[0] += 0.1
-        batcher._settle(batch, [Verdict.ACKNOWLEDGE] * len(batch), len(batch) / 1000)
+    served = thirty_callers(consumer, batcher, clock, row_seconds=0.001)
     assert sum(SYNC in one and one.count(NORMAL) == 1 for one in served) == 30 - redelivered
     assert served.count([NORMAL]) == redelivered
 
